@@ -1,0 +1,1 @@
+"""From files to articles, sentences and passages, with offsets into the stored text."""
