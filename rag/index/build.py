@@ -1,0 +1,521 @@
+"""Build or update an index: read the corpus, embed what is new, publish in one step.
+
+Incremental: an unchanged corpus is recognised from file sizes and times, without reading it or
+loading a model; otherwise only added and changed articles are cut and embedded. The work is done
+in a new generation beside the old one; until the manifest is replaced nothing has changed, so a
+killed, failed or interrupted build leaves the old index as it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from rag.corpus.chunk import WordPieces, cut_passages, embedding_text
+from rag.corpus.files import FileStat, read_articles, scan
+from rag.datatypes import (
+    Article,
+    CorpusError,
+    IndexMismatchError,
+    IndexNotFoundError,
+    IndexReport,
+    IndexWriteError,
+    ModelUnavailableError,
+    Passage,
+    Skipped,
+)
+from rag.index.generation import (
+    copy_generation,
+    delete_unused,
+    generation_folder,
+    new_generation,
+    writer_lock,
+)
+from rag.index.lexical import Postings
+from rag.index.manifest import (
+    FORMAT,
+    EmbeddingInfo,
+    Manifest,
+    ReaderInfo,
+    check_fits,
+    chunker_info,
+    encoder_folder,
+    library_versions,
+    read_manifest,
+    reader_folder,
+    write_manifest,
+)
+from rag.index.rows import write_rows
+from rag.index.store import Store, StoreWriter, article_digest
+from rag.index.vectors import Collection
+from rag.models.embed import (
+    DocumentEncoder,
+    ModelFiles,
+    find_model,
+    model_folder,
+    prepare_light,
+)
+from rag.models.light import has_form
+from rag.models.span_network import network_sha256, prepare_reader
+from rag.settings import PACKAGED_MODEL, Settings, load_settings
+
+UPLOADS = "uploads"
+_FILES = "files.json"
+_BATCH_PASSAGES = 512
+_RACY_NS = 2_000_000_000
+"""A file changed less than this before it was read may change again within one tick of its
+clock: its times are not trusted, and it is read again next time (git's "racy" rule)."""
+
+
+def build_index(
+    corpus: str | os.PathLike[str] = "seeds",
+    index: str | os.PathLike[str] = "index",
+    *,
+    replace: bool = False,
+    progress: bool = False,
+    settings: Settings | None = None,
+) -> IndexReport:
+    """Bring ``index`` up to date with ``corpus`` and with ``index/uploads/``.
+
+    Args:
+        corpus: Folder of .txt, .md and .jsonl files, or one such file.
+        index: Folder of the index; made if missing. What is not ours in it is left alone.
+        replace: Allow an index of another corpus root to be replaced.
+        progress: Draw progress bars on stderr.
+        settings: Defaults to those of the environment.
+
+    Raises:
+        CorpusError: The corpus is missing, unreadable, or holds no article.
+        IndexMismatchError: The index belongs to another corpus root and ``replace`` is False.
+        IndexWriteError: The index cannot be written: read-only, disk full, another build.
+        ModelUnavailableError: The embedding model is missing or altered.
+    """
+    started = time.perf_counter()
+    settings = settings or load_settings()
+    root, folder = Path(corpus), Path(index)
+    scanned_ns = time.time_ns()
+    files = _scan_all(root, folder)
+    with writer_lock(folder), _write_errors(folder):
+        old = _old_manifest(folder, root, replace=replace, settings=settings)
+        delete_unused(folder, keep=_current_generation(folder))
+        forms = old is not None and _forms_in_place(folder, old, settings)
+        if old is not None and forms and _unchanged(folder, old, files):
+            return _report(folder, old, Counter(), started)
+        with _Build(folder, old, settings, progress=progress) as build:
+            counts = build.read(files, max_bytes=_max_bytes(settings))
+            if build.articles == 0:
+                raise CorpusError(_no_article(root, build.skipped))
+            manifest = build.publish(_relative_root(root, folder))
+        _write_stats(folder, manifest, files, scanned_ns)
+        delete_unused(folder, keep=manifest.generation)
+        return _report(folder, manifest, counts, started)
+
+
+def corpus_root(index: Path, manifest: Manifest) -> Path:
+    """Where the corpus of an index lies; kept relative to the index, so both can move together."""
+    return (index / manifest.corpus_root).resolve()
+
+
+def corpus_unchanged(index: Path, manifest: Manifest, root: Path, settings: Settings) -> bool:
+    """True if no article of the corpus has changed since the index was built: going by sizes and
+    times, and where these differ, by reading it; raises CorpusError if the corpus is gone."""
+    files = _scan_all(root, index)
+    if _unchanged(index, manifest, files):
+        return True
+    found = read_articles(files, max_bytes=_max_bytes(settings))
+    digests = {item.doc_id: article_digest(item) for item in found if isinstance(item, Article)}
+    return _corpus_digest(digests) == manifest.corpus_digest
+
+
+def _max_bytes(settings: Settings) -> int:
+    return int(settings.max_file_mb * 1_000_000)
+
+
+def _relative_root(root: Path, index: Path) -> str:
+    return Path(os.path.relpath(root.resolve(), index.resolve())).as_posix()
+
+
+def _scan_all(root: Path, index: Path) -> list[FileStat | Skipped]:
+    """The corpus and what was uploaded, as one list; uploads have their own prefix."""
+    files = scan(root)
+    uploads = index / UPLOADS
+    if uploads.is_dir():
+        for item in scan(uploads):
+            if isinstance(item, Skipped):
+                files.append(Skipped(f"{UPLOADS}/{item.path}", item.reason, item.detail))
+            else:
+                files.append(
+                    FileStat(
+                        f"{UPLOADS}/{item.doc_id}",
+                        item.path,
+                        item.size,
+                        item.mtime_ns,
+                        item.ctime_ns,
+                    )
+                )
+    return files
+
+
+def _current_generation(index: Path) -> str | None:
+    """The generation in use, also of an index that this version cannot read."""
+    try:
+        found = json.loads((index / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    generation = found.get("generation") if isinstance(found, dict) else None
+    return generation if isinstance(generation, str) else None
+
+
+def _old_manifest(index: Path, root: Path, *, replace: bool, settings: Settings) -> Manifest | None:
+    """The manifest to build upon; None: build from nothing."""
+    try:
+        manifest = read_manifest(index)
+    except (IndexNotFoundError, IndexMismatchError):
+        return None
+    if corpus_root(index, manifest) != root.resolve():
+        if not replace:
+            raise IndexMismatchError(
+                f"the index in {index} was built from {corpus_root(index, manifest)}, not from "
+                f"{root.resolve()}; give another --index, or add --replace to give up the old one."
+            )
+        return None
+    try:
+        check_fits(manifest, settings, index)
+    except IndexMismatchError:
+        return None
+    if replace and find_model(settings.embed_model).sha256 != manifest.embedding.sha256:
+        return None
+    sound = generation_folder(index, manifest.generation) / "store.sqlite"
+    return manifest if sound.is_file() else None
+
+
+def _unchanged(index: Path, manifest: Manifest, files: list[FileStat | Skipped]) -> bool:
+    """True if sizes and times say that no file changed."""
+    stats = generation_folder(index, manifest.generation) / _FILES
+    try:
+        known = json.loads(stats.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(known == _stats(files, trusted_before=None))
+
+
+def _forms_in_place(index: Path, manifest: Manifest, settings: Settings) -> bool:
+    """True if the prepared networks that the manifest names are there, and are those of this
+    version."""
+    embedding, reader = manifest.embedding, manifest.reader
+    if embedding.light_sha256 and not has_form(encoder_folder(index, embedding.sha256)):
+        return False
+    if settings.reader != "spans":
+        return True
+    return (
+        reader is not None
+        and reader.sha256 == network_sha256()
+        and has_form(reader_folder(index, reader.sha256))
+    )
+
+
+def _stats(files: list[FileStat | Skipped], *, trusted_before: int | None) -> dict[str, list[int]]:
+    """Size and times of each file; a time too near to the reading is written as 0."""
+    stats = {}
+    for item in files:
+        if isinstance(item, Skipped):
+            stats[f"{item.reason}:{item.path}"] = [0, 0, 0]
+            continue
+        ctime = item.ctime_ns
+        if trusted_before is not None and ctime > trusted_before:
+            ctime = 0
+        stats[item.doc_id] = [item.size, item.mtime_ns, ctime]
+    return stats
+
+
+def _write_stats(
+    index: Path, manifest: Manifest, files: list[FileStat | Skipped], scanned_ns: int
+) -> None:
+    folder = generation_folder(index, manifest.generation)
+    stats = _stats(files, trusted_before=scanned_ns - _RACY_NS)
+    partial = folder / f".{_FILES}.partial"
+    partial.write_text(json.dumps(stats), encoding="utf-8")
+    os.replace(partial, folder / _FILES)
+
+
+def _no_article(root: Path, skipped: list[Skipped]) -> str:
+    reasons = ", ".join(f"{n} {r}" for r, n in Counter(s.reason for s in skipped).most_common())
+    found = f"{len(skipped)} skipped: {reasons}" if skipped else "it is empty"
+    return f"no article found in {root} ({found}); put .txt, .md or .jsonl files there."
+
+
+def _report(index: Path, manifest: Manifest, counts: Counter[str], started: float) -> IndexReport:
+    store = Store(generation_folder(index, manifest.generation) / "store.sqlite")
+    try:
+        skipped = store.skipped()
+    finally:
+        store.close()
+    return IndexReport(
+        articles=manifest.articles,
+        passages=manifest.passages,
+        added=counts["added"],
+        changed=counts["changed"],
+        removed=counts["removed"],
+        skipped=skipped,
+        seconds=time.perf_counter() - started,
+    )
+
+
+@contextmanager
+def _write_errors(index: Path) -> Iterator[None]:
+    """Turn what a full disk or a read-only folder raises, in any library, into one line."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise _as_write_error(error, index) from error
+    except Exception as error:
+        # Chroma reports its SQLite's trouble as an InternalError with the cause as text.
+        if type(error).__module__.startswith("chromadb"):
+            raise _as_write_error(error, index) from error
+        raise
+
+
+def _as_write_error(error: BaseException, index: Path) -> IndexWriteError:
+    text = str(error).lower()
+    number = getattr(error, "errno", None)
+    if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "full" in text or "i/o" in text:
+        return IndexWriteError(
+            f"no space left while writing the index in {index} ({error}); free some space and run "
+            "python -m rag index again. The index as it was before still works."
+        )
+    return IndexWriteError(
+        f"cannot write the index in {index} ({error}); make the folder writable and run "
+        "python -m rag index again. The index as it was before still works."
+    )
+
+
+class _Build:
+    """One build: opens a new generation at the first change, and throws it away on failure."""
+
+    def __init__(
+        self, index: Path, old: Manifest | None, settings: Settings, *, progress: bool
+    ) -> None:
+        self._index = index
+        self._old = old
+        self._settings = settings
+        self._progress = progress
+        self._folder: Path | None = None
+        self._generation = ""
+        self._store: StoreWriter | None = None
+        self._collection: Collection | None = None
+        self._model: ModelFiles | None = None
+        self._encoder: DocumentEncoder | None = None
+        self._tokenizer: WordPieces | None = None
+        self._waiting: list[Passage] = []
+        self._digests: dict[str, str] = {}
+        self.skipped: list[Skipped] = []
+        self.articles = 0
+
+    def __enter__(self) -> _Build:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._collection is not None:
+            self._collection.close()
+            self._collection = None
+        published = _current_generation(self._index) == self._generation
+        if error is not None and self._folder is not None and not published:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def read(self, files: list[FileStat | Skipped], *, max_bytes: int) -> Counter[str]:
+        """Read the corpus, write what differs from the old generation; returns counts of added,
+        changed and removed articles."""
+        counts: Counter[str] = Counter()
+        before = self._old_digests()
+        for item in self._bar(read_articles(files, max_bytes=max_bytes), files):
+            if isinstance(item, Skipped):
+                self.skipped.append(item)
+                continue
+            self.articles += 1
+            digest = article_digest(item)
+            self._digests[item.doc_id] = digest
+            known = before.pop(item.doc_id, None)
+            if known == digest:
+                continue
+            counts["added" if known is None else "changed"] += 1
+            self._put(item, replaces=known is not None)
+        if self.articles:
+            for doc_id in before:
+                counts["removed"] += 1
+                self._remove(doc_id)
+            self._embed_waiting()
+        return counts
+
+    def publish(self, corpus_root: str) -> Manifest:
+        """Derive postings and arrays, then make the new generation the current one. Without any
+        change the old one stays, but for the list of skipped files and the prepared networks."""
+        if self._folder is None and self._old is not None and not self._needs_forms():
+            old_skipped = self._skipped_before()
+            if old_skipped == tuple(self.skipped):
+                return self._old
+        store_writer, collection = self._open()
+        assert self._folder is not None
+        store_writer.set_skipped(self.skipped)
+        store_writer.close()
+        store = Store(self._folder / "store.sqlite")
+        try:
+            postings = Postings.build(row[4] for row in store.passage_rows())
+            postings.save(self._folder / "bm25")
+            exact = postings.size <= self._settings.exact_search_limit
+            write_rows(self._folder, store, collection if exact else None)
+            held = collection.count()
+        finally:
+            store.close()
+        if held != postings.size:
+            raise IndexWriteError(
+                f"Chroma holds {held} passages, the store {postings.size}; "
+                "run python -m rag index again."
+            )
+        manifest = Manifest(
+            format=FORMAT,
+            generation=self._generation,
+            corpus_root=corpus_root,
+            corpus_digest=_corpus_digest(self._digests),
+            chunker=chunker_info(self._settings),
+            embedding=self._embedding_info(),
+            reader=self._reader_info(),
+            libraries=library_versions(),
+            articles=self.articles,
+            passages=postings.size,
+            exact_search=exact,
+        )
+        collection.close()
+        self._collection = None
+        write_manifest(self._index, manifest)
+        return manifest
+
+    def _old_folder(self) -> Path | None:
+        return generation_folder(self._index, self._old.generation) if self._old else None
+
+    def _old_digests(self) -> dict[str, str]:
+        with self._old_store() as store:
+            return store.digests() if store else {}
+
+    def _skipped_before(self) -> tuple[Skipped, ...]:
+        with self._old_store() as store:
+            return store.skipped() if store else ()
+
+    @contextmanager
+    def _old_store(self) -> Iterator[Store | None]:
+        folder = self._old_folder()
+        store = Store(folder / "store.sqlite") if folder else None
+        try:
+            yield store
+        finally:
+            if store:
+                store.close()
+
+    def _open(self) -> tuple[StoreWriter, Collection]:
+        """The new generation's store and collection; made, as a copy of the old, when first
+        asked for."""
+        if self._store is None or self._collection is None:
+            self._generation, self._folder = new_generation(self._index)
+            old = self._old_folder()
+            if old is not None:
+                copy_generation(old, self._folder)
+            self._store = StoreWriter(self._folder / "store.sqlite")
+            self._collection = Collection(self._folder / "chroma", create=True)
+        return self._store, self._collection
+
+    def _put(self, article: Article, *, replaces: bool) -> None:
+        model = self._find_model()
+        if self._tokenizer is None:
+            self._tokenizer = WordPieces(model.tokenizer)
+        if replaces:
+            self._remove(article.doc_id)
+        store, _ = self._open()
+        passages = cut_passages(article, self._tokenizer, max_tokens=self._settings.passage_tokens)
+        store.add(article, passages)
+        self._waiting.extend(passages)
+        if len(self._waiting) >= _BATCH_PASSAGES:
+            self._embed_waiting()
+
+    def _remove(self, doc_id: str) -> None:
+        store, collection = self._open()
+        collection.delete(store.remove(doc_id))
+
+    def _embed_waiting(self) -> None:
+        if not self._waiting:
+            return
+        assert self._tokenizer is not None
+        _, collection = self._open()
+        texts = [embedding_text(passage, self._tokenizer) for passage in self._waiting]
+        collection.add(self._waiting, self._load_encoder().encode(texts))
+        self._waiting.clear()
+
+    def _find_model(self) -> ModelFiles:
+        if self._model is None:
+            self._model = find_model(self._settings.embed_model)
+            if self._old is not None and self._old.embedding.sha256 != self._model.sha256:
+                raise ModelUnavailableError(
+                    f"the weights of {self._model.name} changed since the index was built; "
+                    "run python -m rag index --replace to build it anew."
+                )
+        return self._model
+
+    def _load_encoder(self) -> DocumentEncoder:
+        if self._encoder is None:
+            self._encoder = DocumentEncoder(self._find_model())
+            longest = self._settings.passage_tokens + chunker_info(self._settings).title_tokens + 4
+            if 0 < self._encoder.max_tokens < longest:
+                raise ModelUnavailableError(
+                    f"{self._settings.embed_model} reads {self._encoder.max_tokens} tokens, a "
+                    f"passage with its title has up to {longest}; lower RAG_PASSAGE_TOKENS."
+                )
+        return self._encoder
+
+    def _needs_forms(self) -> bool:
+        return self._old is None or not _forms_in_place(self._index, self._old, self._settings)
+
+    def _embedding_info(self) -> EmbeddingInfo:
+        if self._old is not None and self._encoder is None and not self._needs_forms():
+            return self._old.embedding
+        model, encoder = self._find_model(), self._load_encoder()
+        light = prepare_light(encoder, model, encoder_folder(self._index, model.sha256))
+        return EmbeddingInfo(
+            model=model.name,
+            sha256=model.sha256,
+            dimension=encoder.dimension,
+            light_sha256=light,
+        )
+
+    def _reader_info(self) -> ReaderInfo | None:
+        if self._settings.reader != "spans":
+            return self._old.reader if self._old else None
+        sha256 = network_sha256()
+        light = prepare_reader(model_folder(PACKAGED_MODEL), reader_folder(self._index, sha256))
+        return ReaderInfo(sha256=sha256, light_sha256=light)
+
+    def _bar(
+        self, items: Iterator[Article | Skipped], files: list[FileStat | Skipped]
+    ) -> Iterator[Article | Skipped]:
+        if not self._progress:
+            return items
+        from tqdm import tqdm
+
+        # The number of articles is known beforehand only where a file is one article.
+        one_each = not any(isinstance(f, FileStat) and f.path.suffix == ".jsonl" for f in files)
+        total = len(files) if one_each else None
+        return iter(tqdm(items, desc="indexing", unit=" articles", total=total, leave=False))
+
+
+def _corpus_digest(digests: dict[str, str]) -> str:
+    lines = sorted(f"{doc_id}\0{digest}" for doc_id, digest in digests.items())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

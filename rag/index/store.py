@@ -1,0 +1,281 @@
+"""The article store: SQLite with the full texts, the passages' offsets, and a phrase index.
+
+The store is the truth; vectors and postings are derived from it. A published store is never
+written again (a build works on a copy), so it is opened read-only and unlocked.
+
+Tables: ``articles`` (one row an article), ``passages`` (offsets into an article; ``id`` grows and
+is never reused), ``skipped`` (what the last build left out), ``phrases`` (FTS5 over normalised
+texts, row id = article id; it holds no text of its own).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from rag.datatypes import Article, Passage, Skipped, Span
+from rag.index.normalise import normalise
+
+_SCHEMA = """
+CREATE TABLE articles (
+    id INTEGER PRIMARY KEY, doc_id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, outlet TEXT,
+    published TEXT, url TEXT, text TEXT NOT NULL, sha256 TEXT NOT NULL,
+    source_sha256 TEXT NOT NULL, metadata TEXT NOT NULL, digest TEXT NOT NULL
+);
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY, passage_id TEXT NOT NULL UNIQUE,
+    article INTEGER NOT NULL REFERENCES articles(id), start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL, sentences BLOB NOT NULL
+);
+CREATE INDEX passages_by_article ON passages(article);
+CREATE TABLE skipped (path TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE VIRTUAL TABLE phrases USING fts5(
+    text, content='', tokenize='unicode61 remove_diacritics 0'
+);
+"""
+_ARTICLE_COLUMNS = "doc_id, title, text, outlet, published, url, sha256, source_sha256, metadata"
+
+
+def article_digest(article: Article) -> str:
+    """Hash of everything an article says, to tell whether it changed since the last build."""
+    fields = [
+        article.doc_id,
+        article.title,
+        article.sha256,
+        article.outlet,
+        article.published.isoformat() if article.published else None,
+        article.url,
+        dict(article.metadata),
+    ]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def _article(row: Sequence[Any]) -> Article:
+    return Article(
+        doc_id=row[0],
+        title=row[1],
+        text=row[2],
+        outlet=row[3],
+        published=date.fromisoformat(row[4]) if row[4] else None,
+        url=row[5],
+        sha256=row[6],
+        source_sha256=row[7],
+        metadata=MappingProxyType(json.loads(row[8])),
+    )
+
+
+class Store:
+    """Read access to a published store. Thread-safe: one connection for each thread.
+
+    A text whose hash is not the recorded one raises ValueError from ``Article``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._db()
+
+    def _db(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
+            self._local.connection = connection
+            with self._lock:
+                self._connections.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+
+    def article(self, doc_id: str) -> Article | None:
+        """The article, or None."""
+        row = (
+            self._db()
+            .execute(f"SELECT {_ARTICLE_COLUMNS} FROM articles WHERE doc_id = ?", (doc_id,))
+            .fetchone()
+        )
+        return _article(row) if row else None
+
+    def articles(self) -> Iterator[Article]:
+        """Every article, ordered by doc_id."""
+        query = f"SELECT {_ARTICLE_COLUMNS} FROM articles ORDER BY doc_id"
+        for row in self._db().execute(query):
+            yield _article(row)
+
+    def article_counts(self) -> tuple[int, int]:
+        """(articles, articles without a date)."""
+        row = self._db().execute("SELECT count(*), count(*) - count(published) FROM articles")
+        total, undated = row.fetchone()
+        return int(total), int(undated)
+
+    def outlets(self) -> list[str]:
+        """Every outlet's name, sorted."""
+        rows = self._db().execute("SELECT DISTINCT outlet FROM articles WHERE outlet NOT NULL")
+        return sorted(row[0] for row in rows)
+
+    def digests(self) -> dict[str, str]:
+        """``article_digest`` of every article, by doc_id."""
+        return dict(self._db().execute("SELECT doc_id, digest FROM articles"))
+
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What the last build left out."""
+        return tuple(Skipped(*row) for row in self._db().execute("SELECT * FROM skipped"))
+
+    def passage_rows(self) -> Iterator[tuple[int, str, str | None, str | None, str]]:
+        """(id, passage_id, outlet, published, title + text) of every passage, by id."""
+        yield from self._db().execute(
+            "SELECT p.id, p.passage_id, a.outlet, a.published, "
+            'a.title || char(10) || substr(a.text, p.start + 1, p."end" - p.start) '
+            "FROM passages p JOIN articles a ON a.id = p.article ORDER BY p.id"
+        )
+
+    def passages(self, ids: Sequence[int]) -> list[Passage]:
+        """The passages with these ids, in this order; each is a slice of its article's text."""
+        found = {}
+        for start in range(0, len(ids), 500):
+            some = ids[start : start + 500]
+            marks = ",".join("?" * len(some))
+            rows = self._db().execute(
+                'SELECT p.id, p.passage_id, p.start, p."end", p.sentences, a.doc_id, a.title, '
+                "a.outlet, a.published, a.url, "
+                'substr(a.text, p.start + 1, p."end" - p.start) '
+                f"FROM passages p JOIN articles a ON a.id = p.article WHERE p.id IN ({marks})",
+                [int(i) for i in some],
+            )
+            for row in rows:
+                offsets = array("I", row[4])
+                found[row[0]] = Passage(
+                    passage_id=row[1],
+                    span=Span(row[5], row[2], row[3], row[10]),
+                    title=row[6],
+                    outlet=row[7],
+                    published=date.fromisoformat(row[8]) if row[8] else None,
+                    url=row[9],
+                    sentences=tuple(zip(offsets[::2], offsets[1::2], strict=True)),
+                )
+        return [found[int(i)] for i in ids]
+
+    def passage_numbers(self, passage_ids: Sequence[str]) -> list[int]:
+        """The row ids of passages, in the order given."""
+        query = "SELECT id FROM passages WHERE passage_id = ?"
+        return [self._db().execute(query, (name,)).fetchone()[0] for name in passage_ids]
+
+    def phrase_candidates(self, query: str, limit: int) -> list[str]:
+        """doc_ids whose normalised text matches an FTS5 query, best first."""
+        rows = self._db().execute(
+            "SELECT a.doc_id FROM phrases p JOIN articles a ON a.id = p.rowid "
+            "WHERE phrases MATCH ? ORDER BY p.rank, p.rowid LIMIT ?",
+            (query, limit),
+        )
+        return [row[0] for row in rows]
+
+    def check(self) -> list[str]:
+        """Lines that say what is damaged: SQLite's own check, hashes, offsets. Empty: sound."""
+        problems = [
+            f"SQLite: {row[0]}"
+            for row in self._db().execute("PRAGMA quick_check(5)")
+            if row[0] != "ok"
+        ]
+        texts = self._db().execute("SELECT id, doc_id, text, sha256 FROM articles")
+        for article, doc_id, text, sha256 in texts:
+            if hashlib.sha256(text.encode()).hexdigest() != sha256:
+                problems.append(f"article {doc_id}: text does not have its recorded hash")
+            last = 0
+            for passage_id, start, end, blob in self._db().execute(
+                'SELECT passage_id, start, "end", sentences FROM passages WHERE article = ? '
+                "ORDER BY start",
+                (article,),
+            ):
+                offsets = list(array("I", blob))
+                inside = last <= start < end <= len(text) and text[start:end].strip()
+                if not inside or offsets[:1] != [start] or offsets[-1:] != [end]:
+                    problems.append(f"passage {passage_id}: is no slice of its article")
+                last = end
+        return problems
+
+
+class StoreWriter:
+    """Write access to a store that is not published yet. One thread; call ``close`` at the end."""
+
+    def __init__(self, path: Path) -> None:
+        fresh = not path.exists()
+        self._db = sqlite3.connect(path)
+        # Nobody reads this file before it is published, and a killed build is thrown away.
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute("PRAGMA synchronous = OFF")
+        if fresh:
+            self._db.executescript(_SCHEMA)
+
+    def add(self, article: Article, passages: Iterable[Passage]) -> list[int]:
+        """Insert an article with its passages; returns the passages' ids."""
+        row = self._db.execute(
+            f"INSERT INTO articles ({_ARTICLE_COLUMNS}, digest) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                article.doc_id,
+                article.title,
+                article.text,
+                article.outlet,
+                article.published.isoformat() if article.published else None,
+                article.url,
+                article.sha256,
+                article.source_sha256,
+                json.dumps(dict(article.metadata), ensure_ascii=False, sort_keys=True),
+                article_digest(article),
+            ),
+        ).lastrowid
+        self._db.execute(
+            "INSERT INTO phrases (rowid, text) VALUES (?, ?)", (row, normalise(article.text).text)
+        )
+        ids = []
+        for passage in passages:
+            flat = array("I", [offset for pair in passage.sentences for offset in pair])
+            new = self._db.execute(
+                'INSERT INTO passages (passage_id, article, start, "end", sentences) '
+                "VALUES (?, ?, ?, ?, ?)",
+                (passage.passage_id, row, passage.span.start, passage.span.end, flat.tobytes()),
+            ).lastrowid
+            assert new is not None
+            ids.append(new)
+        return ids
+
+    def remove(self, doc_id: str) -> list[str]:
+        """Delete an article with its passages; returns their passage_ids."""
+        row, text = self._db.execute(
+            "SELECT id, text FROM articles WHERE doc_id = ?", (doc_id,)
+        ).fetchone()
+        gone = self._db.execute("SELECT passage_id FROM passages WHERE article = ?", (row,))
+        passage_ids = [found[0] for found in gone]
+        self._db.execute(
+            "INSERT INTO phrases (phrases, rowid, text) VALUES ('delete', ?, ?)",
+            (row, normalise(text).text),
+        )
+        self._db.execute("DELETE FROM passages WHERE article = ?", (row,))
+        self._db.execute("DELETE FROM articles WHERE id = ?", (row,))
+        return passage_ids
+
+    def set_skipped(self, skipped: Iterable[Skipped]) -> None:
+        """Replace the list of what was left out."""
+        self._db.execute("DELETE FROM skipped")
+        self._db.executemany(
+            "INSERT INTO skipped VALUES (?, ?, ?)", [(s.path, s.reason, s.detail) for s in skipped]
+        )
+
+    def close(self) -> None:
+        """Commit and close."""
+        self._db.commit()
+        self._db.close()

