@@ -152,8 +152,6 @@ def _cut_point(sentence: str, tokens: list[Offsets], first: int, limit: int) -> 
     if by_word is None:
         latest = range(limit, first, -1)
         by_word = next((i for i in latest if _begins_word(sentence, tokens, i)), None)
-    if by_word is None:  # one character can be several tokens, which stay together
-        by_word = next((i for i in latest if tokens[i][0] >= tokens[i - 1][1]), None)
     return by_word or limit
 
 

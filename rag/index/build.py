@@ -285,10 +285,14 @@ def _write_errors(index: Path) -> Iterator[None]:
         raise
 
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_SPACE_TEXT = ("disk is full", "disk i/o error", *(os.strerror(n).lower() for n in _NO_SPACE))
+"""As SQLite, Chroma and ``shutil.copytree`` say it, whose errors carry no number."""
+
+
 def _as_write_error(error: BaseException, index: Path) -> IndexWriteError:
     text = str(error).lower()
-    number = getattr(error, "errno", None)
-    if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "full" in text or "i/o" in text:
+    if getattr(error, "errno", None) in _NO_SPACE or any(words in text for words in _NO_SPACE_TEXT):
         return IndexWriteError(
             f"no space left while writing the index in {index} ({error}); free some space and run "
             "python -m rag index again. The index as it was before still works."

@@ -136,7 +136,7 @@ def _examine_open(
         else "rows differ from the store",
         "" if aligned else anew,
     )
-    if sound and rows.vectors is not None and len(numbers):
+    if sound and aligned and rows.vectors is not None and len(numbers):
         cosine = _least_cosine(opened)
         fits = cosine >= MIN_COSINE
         yield Check(

@@ -110,10 +110,17 @@ class Store:
         )
         return _article(row) if row else None
 
-    def articles(self) -> Iterator[Article]:
-        """Every article, ordered by doc_id."""
-        query = f"SELECT {_ARTICLE_COLUMNS} FROM articles ORDER BY doc_id"
-        for row in self._db().execute(query):
+    def sound_article(self, doc_id: str) -> Article | None:
+        """The article; None if there is none, or its text no longer has its recorded hash."""
+        try:
+            return self.article(doc_id)
+        except ValueError:
+            return None
+
+    def articles(self, limit: int | None = None) -> Iterator[Article]:
+        """Every article, or the first ``limit``, ordered by doc_id."""
+        query = f"SELECT {_ARTICLE_COLUMNS} FROM articles ORDER BY doc_id LIMIT ?"
+        for row in self._db().execute(query, (-1 if limit is None else limit,)):
             yield _article(row)
 
     def article_counts(self) -> tuple[int, int]:

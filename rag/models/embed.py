@@ -167,7 +167,8 @@ class LightEncoder:
         self._network = load_form(folder, "question encoder", sha256)
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(self.max_tokens)
-        self._tokenizer.enable_padding()
+        # Few distinct shapes: OpenVINO prepares its kernels anew for each one it has not seen.
+        self._tokenizer.enable_padding(pad_to_multiple_of=16)
         self._lock = threading.Lock()
         self.dimension = int(self._network.output(0).partial_shape[1].get_length())
 
