@@ -1,0 +1,286 @@
+"""The command line: ``python -m rag COMMAND``.
+
+A RagError is one line on stderr and exit code 1; wrong usage exits 2; abstaining is a success.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import sys
+import textwrap
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rag.datatypes import Answer, Citation, Hit, IndexReport, QuoteMatch, RagError
+from rag.settings import Settings, load_settings
+
+_WIDTH = 92
+_REASONS = {
+    "empty_question": "There is no question to answer.",
+    "not_in_corpus": "Not in the corpus: no passage answers this well enough to be quoted.",
+    "filtered_out": "Not within the filter: the corpus may answer this, but not with this filter.",
+    "unverified": "Withheld: the quote could not be verified against the stored article.",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        # Whatever the terminal's encoding, a quote must not stop the program.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        settings = load_settings(
+            corpus=getattr(options, "corpus", None), index=getattr(options, "index", None)
+        )
+        if settings.log_questions:
+            logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        code: int = options.run(options, settings)
+        sys.stdout.flush()
+        return code
+    except RagError as error:
+        print(f"rag: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output went away (as `head` does): no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("rag: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m rag", description="Answers from news articles, in exact quotes."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help)
+        added.add_argument("--index", type=Path, help="folder of the index (default: index)")
+        added.set_defaults(run=run)
+        return added
+
+    index = command("index", _index, "build the index, or bring it up to date")
+    index.add_argument("--corpus", type=Path, help="folder or file of articles (default: seeds)")
+    index.add_argument(
+        "--replace", action="store_true", help="replace an index that was built from another corpus"
+    )
+    index.add_argument("--json", action="store_true", help="print the report as JSON")
+    ask = command("ask", _ask, "answer a question in exact quotes")
+    ask.add_argument("question")
+    ask.add_argument("--outlet", action="append", help="only this outlet (may be given again)")
+    ask.add_argument("--from", dest="published_from", metavar="DATE", help="published on or after")
+    ask.add_argument("--to", dest="published_to", metavar="DATE", help="published on or before")
+    ask.add_argument("--as-of", metavar="DATE", help="as if later articles did not exist")
+    ask.add_argument("--json", action="store_true", help="print the Answer as JSON")
+    search = command("search", _search, "list the nearest passages")
+    search.add_argument("query")
+    search.add_argument("-k", type=int, default=10, help="how many (default: 10)")
+    search.add_argument("--json", action="store_true", help="print a Hit as JSON, one a line")
+    locate = command("locate", _locate, "find pasted words: whether, where and how exactly")
+    locate.add_argument("quote")
+    locate.add_argument("--json", action="store_true", help="print the QuoteMatch as JSON")
+    chat = command("chat", _chat, "open the chat page")
+    chat.add_argument("--corpus", type=Path, help="built into an index first, if there is none")
+    chat.add_argument("--host", help="address to bind to (default: 127.0.0.1)")
+    chat.add_argument("--port", type=int, help="port (default: 7860)")
+    command("doctor", _doctor, "check the installation and the index")
+    return parser
+
+
+def _index(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.index.build import build_index
+
+    report = build_index(
+        settings.corpus,
+        settings.index,
+        replace=options.replace,
+        progress=sys.stderr.isatty(),
+        settings=settings,
+    )
+    if options.json:
+        _print_json(report)
+    else:
+        print(_report_text(report, settings.index))
+    return 0
+
+
+def _ask(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.assistant import Assistant
+
+    with Assistant.open(settings.index, settings=settings) as assistant:
+        answer = assistant.answer(
+            options.question,
+            as_of=options.as_of,
+            outlets=options.outlet,
+            published_from=options.published_from,
+            published_to=options.published_to,
+        )
+    if options.json:
+        _print_json(answer)
+    else:
+        print(answer_text(answer))
+    return 0
+
+
+def _search(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.assistant import Assistant
+
+    with Assistant.open(settings.index, settings=settings) as assistant:
+        hits = assistant.search(options.query, k=options.k)
+    for hit in hits:
+        if options.json:
+            _print_json(hit)
+        else:
+            print(_hit_text(hit))
+    if not hits and not options.json:
+        print("No passage found.")
+    return 0
+
+
+def _locate(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.assistant import Assistant
+
+    with Assistant.open(settings.index, settings=settings) as assistant:
+        match = assistant.locate(options.quote)
+    if options.json:
+        _print_json(match)
+    else:
+        print(match_text(match))
+    return 0
+
+
+def _chat(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.page.launch import launch
+
+    launch(
+        load_settings(
+            corpus=options.corpus, index=options.index, host=options.host, port=options.port
+        )
+    )
+    return 0
+
+
+def _doctor(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.index.doctor import examine
+
+    sound = True
+    for check in examine(settings.index, settings):
+        sound = sound and check.ok
+        print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}")
+        if check.mend:
+            print(f"     mend it with: {check.mend}")
+    return 0 if sound else 1
+
+
+def _plain(value: Any) -> Any:
+    """Records as JSON values: dates in ISO form, nothing renamed."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def _print_json(record: Any) -> None:
+    print(json.dumps(_plain(record), ensure_ascii=False))
+
+
+def _wrap(text: str, indent: str = "") -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def source_line(title: str, outlet: str | None, published: date | None, doc_id: str) -> str:
+    """Headline, outlet and date of a source, as far as known, and where it is stored."""
+    known = [title, outlet or "", published.strftime("%-d %B %Y") if published else ""]
+    return " · ".join(part for part in [*known, doc_id] if part)
+
+
+def _citation_text(citation: Citation, indent: str = "") -> str:
+    place = f"{citation.doc_id}:{citation.start}-{citation.end}"
+    source = source_line(citation.title, citation.outlet, citation.published, place)
+    return f"{indent}[{citation.number}] {source}"
+
+
+def answer_text(answer: Answer) -> str:
+    """An answer for a terminal: the short answer, the quotes, their sources."""
+    parts = []
+    if answer.standalone != answer.question:
+        parts.append(_wrap(f"Understood as: {answer.standalone}"))
+    if answer.abstained:
+        parts.append(_REASONS[answer.reason or "not_in_corpus"])
+        if answer.hits:
+            nearest = [_hit_text(hit, brief=True) for hit in answer.hits[:3]]
+            parts.append("Nearest passages (not an answer):\n" + "\n".join(nearest))
+    else:
+        if answer.short_answer:
+            parts.append(f"→ {answer.short_answer}")
+        parts.extend(_wrap(paragraph) for paragraph in answer.text.split("\n\n"))
+        parts.append("\n".join(_citation_text(citation) for citation in answer.citations))
+        parts.append(f"Confidence {answer.confidence:.0%}, {answer.seconds:.2f} s, {answer.model}.")
+    parts.extend(_wrap(f"Note: {note}") for note in answer.notes)
+    return "\n\n".join(parts)
+
+
+def _hit_text(hit: Hit, *, brief: bool = False) -> str:
+    span = hit.passage.span
+    text = " ".join(span.text.split())
+    if brief and len(text) > 180:
+        text = text[:180].rsplit(" ", 1)[0] + " …"
+    place = f"{span.doc_id}:{span.start}-{span.end}"
+    head = f"{hit.rank}. {source_line(hit.passage.title, hit.passage.outlet, hit.passage.published, place)}"
+    found = "" if brief else f" ({' + '.join(hit.found_by)}, score {hit.score:.4f})"
+    return f"{head}{found}\n{_wrap(text, '   ')}"
+
+
+def match_text(match: QuoteMatch) -> str:
+    """A look-up for a terminal."""
+    heads = {
+        "exact": "Exact: the corpus has these words.",
+        "altered": "Altered: the corpus has no such words; the nearest text differs.",
+        "stitched": "Stitched: the corpus has these words only in parts, from several places.",
+        "absent": "Absent: the corpus has nothing like these words.",
+    }
+    lines = [heads[match.status]]
+    for difference in match.differences:
+        quoted, stored = difference.quoted or "(nothing)", difference.stored or "(nothing)"
+        lines.append(f"  {difference.kind}: pasted “{quoted}”, stored “{stored}”")
+    for citation in match.citations:
+        lines.append(_wrap(f"“{citation.quote}”", "  "))
+        lines.append(_citation_text(citation, "  "))
+    return "\n".join(lines)
+
+
+def _report_text(report: IndexReport, index: Path) -> str:
+    lines = [
+        f"{report.articles} articles, {report.passages} passages in {index} "
+        f"({report.added} added, {report.changed} changed, {report.removed} removed) "
+        f"in {report.seconds:.1f} s."
+    ]
+    if report.skipped:
+        reasons = Counter(skipped.reason for skipped in report.skipped)
+        counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        lines.append(f"{len(report.skipped)} skipped: {counted}.")
+        for skipped in report.skipped[:10]:
+            detail = f" ({skipped.detail})" if skipped.detail else ""
+            lines.append(f"  {skipped.path}: {skipped.reason}{detail}")
+        if len(report.skipped) > 10:
+            lines.append(f"  … and {len(report.skipped) - 10} more")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,418 @@
+"""The assistant: wires question, retrieval, reading, composing and checking together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rag.answering.compose import compose
+from rag.answering.conversation import Turn, Understood, understand
+from rag.answering.locate import locate
+from rag.answering.verify import checked
+from rag.datatypes import (
+    Answer,
+    Article,
+    Hit,
+    IndexNotFoundError,
+    QuoteMatch,
+    RagError,
+)
+from rag.index.opened import OpenIndex
+from rag.reader import Reader, open_reader
+from rag.retrieve.search import Filter, search
+from rag.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from langchain_core.retrievers import BaseRetriever
+
+_log = logging.getLogger("rag")
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+class Assistant:
+    """Answers questions over one index. Thread-safe; a context manager.
+
+    Between questions it notices when a build has published a new index, and uses that.
+    """
+
+    def __init__(self, index: Path, settings: Settings) -> None:
+        self._folder = index
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._state: _State | None = _State(OpenIndex(index, settings), settings)
+
+    @classmethod
+    def open(
+        cls, index: str | os.PathLike[str] = "index", *, settings: Settings | None = None
+    ) -> Assistant:
+        """Open an index for asking.
+
+        Raises:
+            IndexNotFoundError: There is none in the folder.
+            IndexMismatchError: It was made by another version, model or chunker.
+        """
+        return cls(Path(index), settings or load_settings())
+
+    def __enter__(self) -> Assistant:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index. Questions being answered finish first; later ones are refused."""
+        with self._lock:
+            state, self._state = self._state, None
+        if state is not None:
+            state.retire()
+
+    def answer(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        *,
+        as_of: date | str | None = None,
+        outlets: Iterable[str] | None = None,
+        published_from: date | str | None = None,
+        published_to: date | str | None = None,
+    ) -> Answer:
+        """Answer from the corpus in exact quotes, or abstain with a reason.
+
+        Args:
+            question: Any text; an empty one gives an abstention.
+            history: Earlier turns, oldest first: (question, answer) or ``Answer``.
+            as_of: Answer as if articles published later did not exist.
+            outlets: Only articles of these outlets (case does not matter).
+            published_from, published_to: Inclusive bounds on the publication date. With any date
+                bound, articles without a date are left out, and a note says how many.
+
+        Raises:
+            RagError: The question is too long, a date cannot be read, or the bounds cross.
+        """
+        started = time.perf_counter()
+        filter = _filter(as_of, outlets, published_from, published_to)
+        question = self._clean(question)
+        if self._settings.log_questions:
+            _log.info("question: %s", question)
+        with self._use() as state:
+            if not re.search(r"\w", question):
+                return _abstain(question, "empty_question", started)
+            answer = self._answer(state, question, history, filter, started)
+            return checked(answer, state.index.store.sound_article)
+
+    def _answer(
+        self,
+        state: _State,
+        question: str,
+        history: Sequence[Turn],
+        filter: Filter,
+        started: float,
+    ) -> Answer:
+        index = state.index
+        understood = understand(question, history, index.postings)
+        hits, vector = self._search(state, understood, self._settings.hits, filter)
+        notes = [*understood.notes, *_filter_notes(state, filter)]
+        if not hits:
+            reason = "filtered_out" if filter.active else "not_in_corpus"
+            return _abstain(question, reason, started, understood, notes=notes)
+        readings = state.reader.read(understood.text, vector, hits)
+        draft = compose(
+            understood.text,
+            readings,
+            index.store.sound_article,
+            min_confidence=self._settings.min_confidence,
+        )
+        if draft.reason is not None:
+            reason = draft.reason
+            if reason == "not_in_corpus":
+                reason = self._why_not(state, understood, filter)
+            return _abstain(question, reason, started, understood, hits, notes, draft.confidence)
+        return Answer(
+            question=question,
+            text=draft.text,
+            short_answer=draft.short_answer,
+            citations=draft.citations,
+            abstained=False,
+            reason=None,
+            confidence=draft.confidence,
+            hits=tuple(hits),
+            model="extractive",
+            seconds=time.perf_counter() - started,
+            standalone=understood.text,
+            notes=tuple(notes),
+        )
+
+    def _why_not(self, state: _State, understood: Understood, filter: Filter) -> str:
+        """``filtered_out`` if the whole corpus would have answered, else ``not_in_corpus``."""
+        if not filter.active:
+            return "not_in_corpus"
+        hits, vector = self._search(state, understood, self._settings.hits, Filter())
+        readings = state.reader.read(understood.text, vector, hits)
+        found = readings and readings[0].confidence >= self._settings.min_confidence
+        return "filtered_out" if found else "not_in_corpus"
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), **options: Any
+    ) -> Iterator[Answer]:
+        """Checked answers that grow. The extractive answer comes at once, whole.
+
+        Takes the keyword arguments of ``answer``.
+        """
+        yield self.answer(question, history, **options)
+
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        as_of: date | str | None = None,
+        outlets: Iterable[str] | None = None,
+        published_from: date | str | None = None,
+        published_to: date | str | None = None,
+    ) -> list[Hit]:
+        """The k best passages for a query, best first; [] for an empty query.
+
+        Raises:
+            RagError: ``k`` is not positive, or as for ``answer``.
+        """
+        if k < 1:
+            raise RagError(f"k must be at least 1, got {k}; give how many passages you want.")
+        filter = _filter(as_of, outlets, published_from, published_to)
+        query = self._clean(query)
+        if not re.search(r"\w", query):
+            return []
+        with self._use() as state:
+            return self._search(state, Understood(query), k, filter)[0]
+
+    def locate(self, quote: str) -> QuoteMatch:
+        """Whether, where and how exactly the corpus has pasted words (see ``QuoteMatch``)."""
+        with self._use() as state:
+            return locate(state.index.store, quote)
+
+    def articles(self, limit: int | None = None) -> list[Article]:
+        """Every article, or the first ``limit``, ordered by doc_id."""
+        with self._use() as state:
+            return list(state.index.store.articles(limit))
+
+    def article_count(self) -> int:
+        """How many articles the index holds."""
+        with self._use() as state:
+            return state.index.manifest.articles
+
+    def article(self, doc_id: str) -> Article | None:
+        """One article, or None."""
+        with self._use() as state:
+            return state.index.store.article(doc_id)
+
+    def outlets(self) -> list[str]:
+        """Every outlet's name, sorted."""
+        with self._use() as state:
+            return state.index.store.outlets()
+
+    def as_retriever(self, k: int = 8) -> BaseRetriever:
+        """A LangChain retriever over this assistant: ``Document``s of passage texts with
+        doc_id, start, end, title, outlet, published, url, score and found_by as metadata."""
+        from rag.langchain_retriever import PassageRetriever
+
+        return PassageRetriever(assistant=self, k=k)
+
+    def _search(
+        self, state: _State, understood: Understood, k: int, filter: Filter
+    ) -> tuple[list[Hit], Any]:
+        vector = state.index.encoder.encode([understood.text])[0]
+        return search(state.index, understood.text, vector, k=k, filter=filter), vector
+
+    def _clean(self, question: str) -> str:
+        """The question without control and zero-width characters, white space folded."""
+        limit = self._settings.max_question_chars
+        if len(question) > 50 * limit:
+            question = question[: 50 * limit]
+        cleaned = "".join(
+            " " if c.isspace() or unicodedata.category(c) in _INVISIBLE else c for c in question
+        )
+        cleaned = " ".join(cleaned.split())
+        if len(cleaned) > limit:
+            raise RagError(
+                f"the question has over {limit} characters; shorten it "
+                "(to look up pasted words, use locate)."
+            )
+        return cleaned
+
+    def _use(self) -> _Use:
+        """The current index, kept open while a question is answered."""
+        with self._lock:
+            state = self._state
+            if state is None:
+                raise RagError("this assistant is closed; open another with Assistant.open.")
+            if not state.index.is_current():
+                try:
+                    opened = OpenIndex(self._folder, self._settings, encoder=state.encoder())
+                except IndexNotFoundError:
+                    # The manifest was deleted under us: what we have open still answers.
+                    return _Use(state)
+                self._state = _State(opened, self._settings)
+                state.retire()
+                state = self._state
+            return _Use(state)
+
+
+class _State:
+    """An open index with its reader, closed when retired and no longer in use."""
+
+    def __init__(self, index: OpenIndex, settings: Settings) -> None:
+        self.index = index
+        self._settings = settings
+        self._reader: Reader | None = None
+        self._users = 0
+        self._retired = False
+        self._lock = threading.Lock()
+
+    @property
+    def reader(self) -> Reader:
+        with self._lock:
+            if self._reader is None:
+                self._reader = open_reader(self.index, self._settings)
+            return self._reader
+
+    def encoder(self) -> Any:
+        """The question encoder, if it has been loaded: the next generation can use it again."""
+        return self.index.loaded_encoder()
+
+    def enter(self) -> None:
+        with self._lock:
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            close = self._retired and self._users == 0
+        if close:
+            self.index.close()
+
+    def retire(self) -> None:
+        with self._lock:
+            self._retired = True
+            close = self._users == 0
+        if close:
+            self.index.close()
+
+
+class _Use:
+    """Keeps a state open for the length of a ``with`` block."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+        state.enter()
+
+    def __enter__(self) -> _State:
+        return self._state
+
+    def __exit__(self, *_: object) -> None:
+        self._state.leave()
+
+
+def _abstain(
+    question: str,
+    reason: str,
+    started: float,
+    understood: Understood | None = None,
+    hits: Sequence[Hit] = (),
+    notes: Sequence[str] = (),
+    confidence: float = 0.0,
+) -> Answer:
+    return Answer(
+        question=question,
+        text="",
+        short_answer=None,
+        citations=(),
+        abstained=True,
+        reason=reason,
+        confidence=confidence,
+        hits=tuple(hits),
+        model="extractive",
+        seconds=time.perf_counter() - started,
+        standalone=understood.text if understood else question,
+        notes=tuple(notes),
+    )
+
+
+def _day(value: date | str | None, name: str) -> date | None:
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise RagError(f"{name} {value!r} is no date; write it as 2025-03-30.") from error
+
+
+def _filter(
+    as_of: date | str | None,
+    outlets: Iterable[str] | None,
+    published_from: date | str | None,
+    published_to: date | str | None,
+) -> Filter:
+    first, last = _day(published_from, "published_from"), _day(published_to, "published_to")
+    limit = _day(as_of, "as_of")
+    if first is not None and last is not None and first > last:
+        raise RagError(
+            f"published_from {first} lies after published_to {last}; swap them or drop one."
+        )
+    ends = [day for day in (last, limit) if day is not None]
+    if isinstance(outlets, str):
+        outlets = [outlets]
+    return Filter(
+        outlets=None if outlets is None else frozenset(outlets),
+        published_from=first,
+        published_to=min(ends) if ends else None,
+    )
+
+
+def _filter_notes(state: _State, filter: Filter) -> list[str]:
+    notes = []
+    if filter.by_date:
+        _, undated = state.index.store.article_counts()
+        if undated:
+            noun = "article" if undated == 1 else "articles"
+            notes.append(f"The date filter left out {undated} {noun} without a date.")
+    if filter.outlets is not None:
+        known = {name.casefold() for name in state.index.rows.outlets}
+        missing = sorted(name for name in filter.outlets if name.casefold() not in known)
+        if missing:
+            notes.append(f"No article is from {', '.join(missing)}.")
+    return notes
+
+
+_default: dict[Path, Assistant] = {}
+_default_lock = threading.Lock()
+
+
+def answer(question: str, history: Sequence[Turn] = (), **options: Any) -> Answer:
+    """Answer one question over ``./index``, building it from ``./seeds`` if there is none.
+
+    Takes the keyword arguments of ``Assistant.answer``; the index stays open for the next call.
+    """
+    settings = load_settings()
+    folder = settings.index.resolve()
+    with _default_lock:
+        assistant = _default.get(folder)
+        if assistant is None:
+            try:
+                assistant = Assistant.open(folder, settings=settings)
+            except IndexNotFoundError:
+                from rag.index.build import build_index
+
+                build_index(settings.corpus, folder, settings=settings)
+                assistant = Assistant.open(folder, settings=settings)
+            _default[folder] = assistant
+    return assistant.answer(question, history, **options)
