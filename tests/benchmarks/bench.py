@@ -1,0 +1,206 @@
+"""Measure speed, memory and fidelity; write ``results.json`` and the table in the README.
+
+    make bench                       (or python tests/benchmarks/bench.py [--only PART])
+
+Parts: ``seeds`` (needs nothing), ``sentences``, ``reader`` and ``news`` (need the data folder:
+``../shared/data``, or the one named by RAG_BENCH_DATA; they say so where it is missing). Times are
+wall-clock on this machine; the peer runs in the same run. ``news`` takes about half an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import bench_sentences
+import readme
+
+import rag
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+RESULTS = HERE / "results.json"
+QUOTED_ANSWERS = 10_000
+
+
+def data_folder() -> Path | None:
+    folder = Path(os.environ.get("RAG_BENCH_DATA", ROOT / ".." / "shared" / "data"))
+    return folder if (folder / "train").is_dir() else None
+
+
+def wall(command: list[str], repeats: int) -> float:
+    """Median seconds of a whole process, after one run to warm the disk cache."""
+    times = []
+    for turn in range(repeats + 1):
+        started = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        if turn:
+            times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def spread(seconds: list[float]) -> dict[str, float]:
+    """Median and 95th percentile, in milliseconds."""
+    ordered = sorted(seconds)
+    return {
+        "median_ms": round(1000 * statistics.median(ordered), 1),
+        "p95_ms": round(1000 * ordered[int(0.95 * (len(ordered) - 1))], 1),
+        "n": len(ordered),
+    }
+
+
+def bench_seeds() -> dict[str, object]:
+    """Cold starts beside the LangChain tutorial pipeline, indexing from nothing, warm answers."""
+    python = sys.executable
+    with tempfile.TemporaryDirectory() as folder:
+        index = str(Path(folder) / "index")
+        build = [python, "-m", "rag", "index", "--index", index]
+        started = time.perf_counter()
+        subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+        from_nothing = time.perf_counter() - started
+        unchanged = wall(build, 5)
+        ask = [python, "-m", "rag", "ask", "How much is the equipment worth?", "--index", index]
+        cold = wall(ask, 7)
+        peer = wall([python, str(HERE / "peer_langchain.py")], 3)
+        light = wall([python, "-c", "import rag"], 7) - wall([python, "-c", "pass"], 7)
+        rows = [json.loads(line) for line in (ROOT / "tests" / "questions.jsonl").open()]
+        with rag.Assistant.open(index) as assistant:
+            for row in rows:
+                assistant.answer(row["question"])
+            times = []
+            for row in rows:
+                started = time.perf_counter()
+                assistant.answer(row["question"])
+                times.append(time.perf_counter() - started)
+    return {
+        "index_from_nothing_s": round(from_nothing, 1),
+        "index_unchanged_s": round(unchanged, 2),
+        "cold_ask_s": round(cold, 2),
+        "langchain_cold_first_hit_s": round(peer, 2),
+        "langchain_over_ours": round(peer / cold, 1),
+        "import_rag_s": round(light, 3),
+        "warm_answer": spread(times),
+    }
+
+
+def bench_sentence_boundaries(data: Path) -> dict[str, float]:
+    return bench_sentences.measure(data)
+
+
+def bench_reader(data: Path) -> dict[str, object]:
+    import bench_reader as reader
+
+    return reader.measure(data)
+
+
+def news_questions(articles: list[dict[str, str]], count: int) -> list[str]:
+    """Questions by rule: a headline as it stands, or the first half of a sentence."""
+    from rag.corpus.sentences import sentence_spans
+
+    rng = random.Random(11)
+    questions = []
+    while len(questions) < count:
+        article = rng.choice(articles)
+        if len(questions) % 2:
+            questions.append(f"What is known about {article['title'].rstrip('.?! ')}?")
+            continue
+        spans = sentence_spans(article["text"][:20_000])
+        start, end = rng.choice(spans)
+        words = article["text"][start:end].split()
+        if 8 <= len(words) <= 60:
+            questions.append(" ".join(words[: max(6, len(words) // 2)]) + " …?")
+    return questions
+
+
+def bench_news(data: Path) -> dict[str, object]:
+    """The 4,578 news articles of 2022: indexing, then answers whose every quote is compared."""
+    packed = data / "eval" / "realtimeqa_2022.articles.jsonl.gz"
+    with tempfile.TemporaryDirectory() as folder:
+        corpus, index = Path(folder) / "news.jsonl", Path(folder) / "index"
+        with gzip.open(packed, "rb") as stream, corpus.open("wb") as plain:
+            shutil.copyfileobj(stream, plain)
+        articles = [json.loads(line) for line in corpus.open(encoding="utf-8")]
+        program = (
+            "import resource, sys, rag; "
+            f"report = rag.build_index({str(corpus)!r}, {str(index)!r}); "
+            "print(report.articles, report.passages, report.seconds, len(report.skipped), "
+            "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+        )
+        count, passages, seconds, skipped, memory = done.stdout.split()
+        disk = sum(f.stat().st_size for f in index.rglob("*") if f.is_file())
+        texts: dict[str, str] = {}
+        times, quotes, wrong, abstained = [], 0, 0, 0
+        with rag.Assistant.open(index) as assistant:
+            texts = {a.doc_id: a.text for a in assistant.articles()}
+            for question in news_questions(articles, QUOTED_ANSWERS):
+                started = time.perf_counter()
+                answer = assistant.answer(question)
+                times.append(time.perf_counter() - started)
+                abstained += answer.abstained
+                for citation in answer.citations:
+                    quotes += 1
+                    wrong += texts[citation.doc_id][citation.start : citation.end] != citation.quote
+        return {
+            "articles": int(count),
+            "passages": int(passages),
+            "skipped": int(skipped),
+            "index_s": round(float(seconds)),
+            "passages_per_s": round(int(passages) / float(seconds), 1),
+            "index_peak_mb": int(memory),
+            "index_disk_mb": round(disk / 1e6),
+            "answers": len(times),
+            "abstained": abstained,
+            "quotes": quotes,
+            "quotes_that_differ": wrong,
+            "answer": spread(times),
+            "answer_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        }
+
+
+def machine() -> str:
+    with open("/proc/cpuinfo") as stream:
+        text = stream.read()
+    flags = next(line for line in text.split("\n") if line.startswith("flags"))
+    amx = "with AMX bfloat16" if "amx_bf16" in flags else "without AMX"
+    return f"{os.cpu_count()} cores {amx}, {platform.system()}, Python {platform.python_version()}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", choices=("seeds", "sentences", "reader", "news"))
+    only = parser.parse_args().only
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    results["machine"] = machine()
+    if only in (None, "seeds"):
+        results["seeds"] = bench_seeds()
+    parts = {"sentences": bench_sentence_boundaries, "reader": bench_reader, "news": bench_news}
+    data = data_folder()
+    for name, part in parts.items():
+        if only not in (None, name):
+            continue
+        if data is None:
+            print(f"{name}: skipped; put the data in ../shared/data or name it by RAG_BENCH_DATA")
+            continue
+        results[name] = part(data)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    readme.update()
+    print(json.dumps(results, indent=2))
+
+
+if __name__ == "__main__":
+    main()
