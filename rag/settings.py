@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     exact_search_limit: int = Field(
         50_000, ge=0, description="Up to so many passages dense search is exact; beyond, HNSW."
     )
-    hits: int = Field(6, ge=1, le=100, description="Passages read for an answer.")
+    hits: int = Field(5, ge=1, le=100, description="Passages read for an answer.")
     reader: Literal["spans", "sentences"] = Field(
         "spans",
         description="The trained network, or the simpler sentence reader that needs none.",
