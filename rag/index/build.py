@@ -9,7 +9,6 @@ killed, failed or interrupted build leaves the old index as it was.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -22,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rag.corpus.chunk import WordPieces, cut_passages, embedding_text
-from rag.corpus.files import FileStat, read_articles, scan
+from rag.corpus.files import FileStat, read_articles
 from rag.datatypes import (
     Article,
     CorpusError,
@@ -56,6 +55,15 @@ from rag.index.manifest import (
     write_manifest,
 )
 from rag.index.rows import write_rows
+from rag.index.sources import (
+    corpus_digest,
+    corpus_root,
+    files_unchanged,
+    max_article_bytes,
+    relative_root,
+    scan_all,
+    write_stats,
+)
 from rag.index.store import Store, StoreWriter, article_digest
 from rag.index.vectors import Collection
 from rag.models.embed import (
@@ -69,12 +77,7 @@ from rag.models.light import has_form
 from rag.models.span_network import network_sha256, prepare_reader
 from rag.settings import PACKAGED_MODEL, Settings, load_settings
 
-UPLOADS = "uploads"
-_FILES = "files.json"
 _BATCH_PASSAGES = 512
-_RACY_NS = 2_000_000_000
-"""A file changed less than this before it was read may change again within one tick of its
-clock: its times are not trusted, and it is read again next time (git's "racy" rule)."""
 
 
 def build_index(
@@ -104,66 +107,21 @@ def build_index(
     settings = settings or load_settings()
     root, folder = Path(corpus), Path(index)
     scanned_ns = time.time_ns()
-    files = _scan_all(root, folder)
+    files = scan_all(root, folder)
     with writer_lock(folder), _write_errors(folder):
         old = _old_manifest(folder, root, replace=replace, settings=settings)
         delete_unused(folder, keep=_current_generation(folder))
         forms = old is not None and _forms_in_place(folder, old, settings)
-        if old is not None and forms and _unchanged(folder, old, files):
+        if old is not None and forms and files_unchanged(folder, old, files):
             return _report(folder, old, Counter(), started)
         with _Build(folder, old, settings, progress=progress) as build:
-            counts = build.read(files, max_bytes=_max_bytes(settings))
+            counts = build.read(files, max_bytes=max_article_bytes(settings))
             if build.articles == 0:
                 raise CorpusError(_no_article(root, build.skipped))
-            manifest = build.publish(_relative_root(root, folder))
-        _write_stats(folder, manifest, files, scanned_ns)
+            manifest = build.publish(relative_root(root, folder))
+        write_stats(folder, manifest, files, scanned_ns)
         delete_unused(folder, keep=manifest.generation)
         return _report(folder, manifest, counts, started)
-
-
-def corpus_root(index: Path, manifest: Manifest) -> Path:
-    """Where the corpus of an index lies; kept relative to the index, so both can move together."""
-    return (index / manifest.corpus_root).resolve()
-
-
-def corpus_unchanged(index: Path, manifest: Manifest, root: Path, settings: Settings) -> bool:
-    """True if no article of the corpus has changed since the index was built: going by sizes and
-    times, and where these differ, by reading it; raises CorpusError if the corpus is gone."""
-    files = _scan_all(root, index)
-    if _unchanged(index, manifest, files):
-        return True
-    found = read_articles(files, max_bytes=_max_bytes(settings))
-    digests = {item.doc_id: article_digest(item) for item in found if isinstance(item, Article)}
-    return _corpus_digest(digests) == manifest.corpus_digest
-
-
-def _max_bytes(settings: Settings) -> int:
-    return int(settings.max_file_mb * 1_000_000)
-
-
-def _relative_root(root: Path, index: Path) -> str:
-    return Path(os.path.relpath(root.resolve(), index.resolve())).as_posix()
-
-
-def _scan_all(root: Path, index: Path) -> list[FileStat | Skipped]:
-    """The corpus and what was uploaded, as one list; uploads have their own prefix."""
-    files = scan(root)
-    uploads = index / UPLOADS
-    if uploads.is_dir():
-        for item in scan(uploads):
-            if isinstance(item, Skipped):
-                files.append(Skipped(f"{UPLOADS}/{item.path}", item.reason, item.detail))
-            else:
-                files.append(
-                    FileStat(
-                        f"{UPLOADS}/{item.doc_id}",
-                        item.path,
-                        item.size,
-                        item.mtime_ns,
-                        item.ctime_ns,
-                    )
-                )
-    return files
 
 
 def _current_generation(index: Path) -> str | None:
@@ -199,16 +157,6 @@ def _old_manifest(index: Path, root: Path, *, replace: bool, settings: Settings)
     return manifest if sound.is_file() else None
 
 
-def _unchanged(index: Path, manifest: Manifest, files: list[FileStat | Skipped]) -> bool:
-    """True if sizes and times say that no file changed."""
-    stats = generation_folder(index, manifest.generation) / _FILES
-    try:
-        known = json.loads(stats.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return bool(known == _stats(files, trusted_before=None))
-
-
 def _forms_in_place(index: Path, manifest: Manifest, settings: Settings) -> bool:
     """True if the prepared networks that the manifest names are there, and are those of this
     version."""
@@ -222,30 +170,6 @@ def _forms_in_place(index: Path, manifest: Manifest, settings: Settings) -> bool
         and reader.sha256 == network_sha256()
         and has_form(reader_folder(index, reader.sha256))
     )
-
-
-def _stats(files: list[FileStat | Skipped], *, trusted_before: int | None) -> dict[str, list[int]]:
-    """Size and times of each file; a time too near to the reading is written as 0."""
-    stats = {}
-    for item in files:
-        if isinstance(item, Skipped):
-            stats[f"{item.reason}:{item.path}"] = [0, 0, 0]
-            continue
-        ctime = item.ctime_ns
-        if trusted_before is not None and ctime > trusted_before:
-            ctime = 0
-        stats[item.doc_id] = [item.size, item.mtime_ns, ctime]
-    return stats
-
-
-def _write_stats(
-    index: Path, manifest: Manifest, files: list[FileStat | Skipped], scanned_ns: int
-) -> None:
-    folder = generation_folder(index, manifest.generation)
-    stats = _stats(files, trusted_before=scanned_ns - _RACY_NS)
-    partial = folder / f".{_FILES}.partial"
-    partial.write_text(json.dumps(stats), encoding="utf-8")
-    os.replace(partial, folder / _FILES)
 
 
 def _no_article(root: Path, skipped: list[Skipped]) -> str:
@@ -391,7 +315,7 @@ class _Build:
             format=FORMAT,
             generation=self._generation,
             corpus_root=corpus_root,
-            corpus_digest=_corpus_digest(self._digests),
+            corpus_digest=corpus_digest(self._digests),
             chunker=chunker_info(self._settings),
             embedding=self._embedding_info(),
             reader=self._reader_info(),
@@ -518,8 +442,3 @@ class _Build:
         one_each = not any(isinstance(f, FileStat) and f.path.suffix == ".jsonl" for f in files)
         total = len(files) if one_each else None
         return iter(tqdm(items, desc="indexing", unit=" articles", total=total, leave=False))
-
-
-def _corpus_digest(digests: dict[str, str]) -> str:
-    lines = sorted(f"{doc_id}\0{digest}" for doc_id, digest in digests.items())
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

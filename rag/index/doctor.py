@@ -11,7 +11,6 @@ from shlex import quote
 import numpy as np
 
 from rag.datatypes import CorpusError, RagError
-from rag.index.build import corpus_root, corpus_unchanged
 from rag.index.manifest import (
     LIBRARIES,
     Manifest,
@@ -21,6 +20,7 @@ from rag.index.manifest import (
     reader_folder,
 )
 from rag.index.opened import OpenIndex
+from rag.index.sources import corpus_root, corpus_unchanged
 from rag.models.embed import MIN_COSINE, find_model
 from rag.models.light import form_sha256, has_form
 from rag.models.span_network import network_sha256
