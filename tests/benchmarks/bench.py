@@ -16,7 +16,6 @@ import os
 import platform
 import random
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -124,14 +123,18 @@ def news_questions(articles: list[dict[str, str]], count: int) -> list[str]:
     return questions
 
 
-def bench_news(data: Path) -> dict[str, object]:
-    """The 4,578 news articles of 2022: indexing, then answers whose every quote is compared."""
+def bench_news(data: Path, sample: int | None = None) -> dict[str, object]:
+    """The 4,578 news articles of 2022, or a random sample of them: indexing, then answers whose
+    every quote is compared with its slice."""
     packed = data / "eval" / "realtimeqa_2022.articles.jsonl.gz"
     with tempfile.TemporaryDirectory() as folder:
         corpus, index = Path(folder) / "news.jsonl", Path(folder) / "index"
-        with gzip.open(packed, "rb") as stream, corpus.open("wb") as plain:
-            shutil.copyfileobj(stream, plain)
-        articles = [json.loads(line) for line in corpus.open(encoding="utf-8")]
+        with gzip.open(packed, "rt", encoding="utf-8") as stream:
+            lines = stream.readlines()
+        if sample is not None:
+            lines = random.Random(3).sample(lines, sample)
+        corpus.write_text("".join(lines), encoding="utf-8")
+        articles = [json.loads(line) for line in lines]
         program = (
             "import resource, sys, rag; "
             f"report = rag.build_index({str(corpus)!r}, {str(index)!r}); "
@@ -183,12 +186,18 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", choices=("seeds", "sentences", "reader", "news"))
-    only = parser.parse_args().only
+    parser.add_argument("--articles", type=int, help="news: only so many, drawn at random")
+    options = parser.parse_args()
+    only = options.only
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     results["machine"] = machine()
     if only in (None, "seeds"):
         results["seeds"] = bench_seeds()
-    parts = {"sentences": bench_sentence_boundaries, "reader": bench_reader, "news": bench_news}
+    parts = {
+        "sentences": bench_sentence_boundaries,
+        "reader": bench_reader,
+        "news": lambda data: bench_news(data, options.articles),
+    }
     data = data_folder()
     for name, part in parts.items():
         if only not in (None, name):
