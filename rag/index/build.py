@@ -68,6 +68,8 @@ from rag.index.store import Store, StoreWriter, article_digest
 from rag.index.vectors import Collection
 from rag.models.embed import (
     DocumentEncoder,
+    Encoder,
+    LightEncoder,
     ModelFiles,
     find_model,
     model_folder,
@@ -242,7 +244,8 @@ class _Build:
         self._store: StoreWriter | None = None
         self._collection: Collection | None = None
         self._model: ModelFiles | None = None
-        self._encoder: DocumentEncoder | None = None
+        self._encoder: Encoder | None = None
+        self._light_sha256: str | None = None
         self._tokenizer: WordPieces | None = None
         self._waiting: list[Passage] = []
         self._digests: dict[str, str] = {}
@@ -398,9 +401,16 @@ class _Build:
                 )
         return self._model
 
-    def _load_encoder(self) -> DocumentEncoder:
+    def _load_encoder(self) -> Encoder:
         if self._encoder is None:
-            self._encoder = DocumentEncoder(self._find_model())
+            model = self._find_model()
+            folder = encoder_folder(self._index, model.sha256)
+            known = self._old.embedding.light_sha256 if self._old else None
+            self._light_sha256 = prepare_light(model, folder, known=known)
+            if self._light_sha256 is None:
+                self._encoder = DocumentEncoder(model)
+            else:
+                self._encoder = LightEncoder(folder, model.tokenizer, sha256=self._light_sha256)
             longest = self._settings.passage_tokens + chunker_info(self._settings).title_tokens + 4
             if 0 < self._encoder.max_tokens < longest:
                 raise ModelUnavailableError(
@@ -416,12 +426,11 @@ class _Build:
         if self._old is not None and self._encoder is None and not self._needs_forms():
             return self._old.embedding
         model, encoder = self._find_model(), self._load_encoder()
-        light = prepare_light(encoder, model, encoder_folder(self._index, model.sha256))
         return EmbeddingInfo(
             model=model.name,
             sha256=model.sha256,
             dimension=encoder.dimension,
-            light_sha256=light,
+            light_sha256=self._light_sha256,
         )
 
     def _reader_info(self) -> ReaderInfo | None:

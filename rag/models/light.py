@@ -82,7 +82,7 @@ def load_form(folder: Path, what: str, sha256: str | None = None) -> Any:
     """Load a form; call the result with its arrays, shape (texts, tokens).
 
     Args:
-        what: What it is, for the error: "question encoder".
+        what: What it is, for the error: "encoder".
         sha256: Hash the weights must have; None: not checked.
 
     Raises:
