@@ -31,14 +31,18 @@ if TYPE_CHECKING:
         Skipped,
         Span,
     )
+    from rag.evaluation.evaluate import evaluate
+    from rag.evaluation.report import Report
     from rag.index.build import build_index
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Assistant": "rag.assistant",
+    "Report": "rag.evaluation.report",
     "answer": "rag.assistant",
     "build_index": "rag.index.build",
+    "evaluate": "rag.evaluation.evaluate",
 }
 _RECORDS = (
     "Alternative Answer Article Citation CorpusError Difference Hit IndexMismatchError "
@@ -65,10 +69,12 @@ __all__ = [
     "QuestionSetError",
     "QuoteMatch",
     "RagError",
+    "Report",
     "Skipped",
     "Span",
     "answer",
     "build_index",
+    "evaluate",
 ]
 
 

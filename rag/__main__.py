@@ -89,6 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     locate = command("locate", _locate, "find pasted words: whether, where and how exactly")
     locate.add_argument("quote")
     locate.add_argument("--json", action="store_true", help="print the QuoteMatch as JSON")
+    evaluate = command("evaluate", _evaluate, "measure the answers on a question set")
+    evaluate.add_argument("questions", type=Path, help="JSONL, an object a line (see the README)")
+    evaluate.add_argument("--out", type=Path, help="folder for report.html, records and scores")
+    evaluate.add_argument("--split", help="only the questions with this split")
+    evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    compare = command("compare", _compare, "is run B better or worse than run A?")
+    compare.add_argument("run_a", type=Path, help="an --out folder of evaluate")
+    compare.add_argument("run_b", type=Path, help="another, over the same questions")
+    compare.add_argument("--json", action="store_true", help="print the Comparison as JSON")
     chat = command("chat", _chat, "open the chat page")
     chat.add_argument("--corpus", type=Path, help="built into an index first, if there is none")
     chat.add_argument("--host", help="address to bind to (default: 127.0.0.1)")
@@ -159,6 +168,39 @@ def _locate(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.assistant import Assistant
+    from rag.evaluation.evaluate import evaluate
+
+    if options.out is not None and options.out.exists() and not options.out.is_dir():
+        raise RagError(f"--out {options.out} is a file; name a folder.")
+    with Assistant.open(settings.index, settings=settings) as assistant:
+        report = evaluate(
+            assistant, options.questions, split=options.split, progress=sys.stderr.isatty()
+        )
+    if options.out is not None:
+        report.save(options.out)
+    if options.json:
+        _print_json(report.as_dict())
+    else:
+        print(report.table())
+        if options.out is not None:
+            print(f"\nThe report is {options.out / 'report.html'}.")
+    return 0
+
+
+def _compare(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.evaluation.compare import compare
+    from rag.evaluation.records import read_records
+
+    comparison = compare(read_records(options.run_a), read_records(options.run_b))
+    if options.json:
+        _print_json(comparison)
+    else:
+        print(comparison.table())
+    return 0
+
+
 def _chat(options: argparse.Namespace, settings: Settings) -> int:
     from rag.page.launch import launch
 
@@ -188,6 +230,8 @@ def _plain(value: Any) -> Any:
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, date):
         return value.isoformat()
     return value

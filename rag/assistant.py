@@ -86,6 +86,7 @@ class Assistant:
         outlets: Iterable[str] | None = None,
         published_from: date | str | None = None,
         published_to: date | str | None = None,
+        min_confidence: float | None = None,
     ) -> Answer:
         """Answer from the corpus in exact quotes, or abstain with a reason.
 
@@ -96,19 +97,21 @@ class Assistant:
             outlets: Only articles of these outlets (case does not matter).
             published_from, published_to: Inclusive bounds on the publication date. With any date
                 bound, articles without a date are left out, and a note says how many.
+            min_confidence: In place of the setting: 0 shows the best found, however doubtful.
 
         Raises:
             RagError: The question is too long, a date cannot be read, or the bounds cross.
         """
         started = time.perf_counter()
         filter = _filter(as_of, outlets, published_from, published_to)
+        least = self._settings.min_confidence if min_confidence is None else min_confidence
         question = self._clean(question)
         if self._settings.log_questions:
             _log.info("question: %s", question)
         with self._use() as state:
             if not re.search(r"\w", question):
                 return _abstain(question, "empty_question", started)
-            answer = self._answer(state, question, history, filter, started)
+            answer = self._answer(state, question, history, filter, least, started)
             return checked(answer, state.index.store.sound_article)
 
     def _answer(
@@ -117,6 +120,7 @@ class Assistant:
         question: str,
         history: Sequence[Turn],
         filter: Filter,
+        min_confidence: float,
         started: float,
     ) -> Answer:
         index = state.index
@@ -131,12 +135,12 @@ class Assistant:
             understood.text,
             readings,
             index.store.sound_article,
-            min_confidence=self._settings.min_confidence,
+            min_confidence=min_confidence,
         )
         if draft.reason is not None:
             reason = draft.reason
             if reason == "not_in_corpus":
-                reason = self._why_not(state, understood, filter)
+                reason = self._why_not(state, understood, filter, min_confidence)
             return _abstain(question, reason, started, understood, hits, notes, draft.confidence)
         return Answer(
             question=question,
@@ -153,13 +157,15 @@ class Assistant:
             notes=tuple(notes),
         )
 
-    def _why_not(self, state: _State, understood: Understood, filter: Filter) -> str:
+    def _why_not(
+        self, state: _State, understood: Understood, filter: Filter, min_confidence: float
+    ) -> str:
         """``filtered_out`` if the whole corpus would have answered, else ``not_in_corpus``."""
         if not filter.active:
             return "not_in_corpus"
         hits, vector = self._search(state, understood, self._settings.hits, Filter())
         readings = state.reader.read(understood.text, vector, hits)
-        found = readings and readings[0].confidence >= self._settings.min_confidence
+        found = readings and readings[0].confidence >= min_confidence
         return "filtered_out" if found else "not_in_corpus"
 
     def stream(

@@ -10,6 +10,7 @@ from langchain_core.retrievers import BaseRetriever
 
 from rag.assistant import Assistant
 from rag.datatypes import Hit
+from rag.index.vectors import passage_metadata
 
 
 class PassageRetriever(BaseRetriever):  # type: ignore[misc]
@@ -26,22 +27,14 @@ class PassageRetriever(BaseRetriever):  # type: ignore[misc]
 
 
 def as_document(hit: Hit) -> Document:
-    """A hit as a LangChain document; absent fields are left out of the metadata."""
-    passage = hit.passage
-    metadata: dict[str, Any] = {
-        "doc_id": passage.span.doc_id,
-        "start": passage.span.start,
-        "end": passage.span.end,
-        "title": passage.title,
-        "outlet": passage.outlet,
-        "published": passage.published.isoformat() if passage.published else None,
-        "url": passage.url,
-        "rank": hit.rank,
-        "score": hit.score,
-        "found_by": list(hit.found_by),
-    }
+    """A hit as a LangChain document."""
     return Document(
-        id=passage.passage_id,
-        page_content=passage.span.text,
-        metadata={key: value for key, value in metadata.items() if value is not None},
+        id=hit.passage.passage_id,
+        page_content=hit.passage.span.text,
+        metadata={
+            **passage_metadata(hit.passage),
+            "rank": hit.rank,
+            "score": hit.score,
+            "found_by": list(hit.found_by),
+        },
     )

@@ -25,13 +25,15 @@ ORDER = [
     "rag.answering",
     "rag.assistant",
     "rag.langchain_retriever",
+    "rag.evaluation",
     "rag.page",
     "rag.__main__",
 ]
 # The assistant hands out a retriever, which needs the assistant: imported when asked for. The
 # command line's `chat`, `index` and `doctor` likewise.
 HEAVY = {"torch", "chromadb", "langchain", "langchain_core", "gradio", "transformers",
-         "sentence_transformers", "openvino", "bm25s", "scipy"}  # fmt: skip
+         "sentence_transformers", "openvino", "bm25s", "scipy",
+         "matplotlib", "ir_measures"}  # fmt: skip
 
 
 def modules() -> dict[str, Path]:

@@ -20,8 +20,9 @@ def test_the_shown_output_is_the_real_one(seeds_index):
     )
 
 
-def test_the_measured_table_is_that_of_the_stored_results():
-    assert measured.section() == measured.table()
+def test_the_measured_tables_are_those_of_the_stored_results():
+    assert measured.section(measured.MEASURED) == measured.table()
+    assert measured.section(measured.PEERS) == measured.peers()
 
 
 def test_the_python_example_runs(tmp_path, monkeypatch, capsys, new_index):

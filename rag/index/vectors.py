@@ -50,7 +50,7 @@ class Collection:
                 ids=[p.passage_id for p in some],
                 embeddings=vectors[start : start + _PAGE],
                 documents=[p.span.text for p in some],
-                metadatas=[_metadata(p) for p in some],
+                metadatas=[passage_metadata(p) for p in some],
             )
 
     def delete(self, passage_ids: Sequence[str]) -> None:
@@ -92,8 +92,9 @@ class Collection:
         self._client.close()
 
 
-def _metadata(passage: Passage) -> dict[str, str | int]:
-    """Flat metadata; Chroma holds no None, so absent fields are left out."""
+def passage_metadata(passage: Passage) -> dict[str, str | int]:
+    """A passage's place and source as flat metadata, for Chroma and for LangChain documents; Chroma
+    holds no None, so absent fields are left out."""
     fields: dict[str, str | int | None] = {
         "doc_id": passage.span.doc_id,
         "start": passage.span.start,

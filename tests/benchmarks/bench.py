@@ -2,9 +2,11 @@
 
     make bench                       (or python tests/benchmarks/bench.py [--only PART])
 
-Parts: ``seeds`` (needs nothing), ``sentences``, ``reader`` and ``news`` (need the data folder:
-``../shared/data``, or the one named by RAG_BENCH_DATA; they say so where it is missing). Times are
-wall-clock on this machine; the peer runs in the same run. ``news`` takes about half an hour.
+Parts: ``seeds`` (needs nothing), ``sentences``, ``reader``, ``news`` and ``retrieval`` (need the
+data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they say so where it is
+missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are wall-clock on this
+machine; peers run in the same run. ``news`` takes about half an hour, ``retrieval``, which compares
+with peers on each of ``--collections``, up to an hour. What is finished is written at once.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import bench_collections
 import bench_sentences
 import readme
 
@@ -183,32 +186,71 @@ def machine() -> str:
     return f"{os.cpu_count()} cores {amx}, {platform.system()}, Python {platform.python_version()}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--only", choices=("seeds", "sentences", "reader", "news"))
-    parser.add_argument("--articles", type=int, help="news: only so many, drawn at random")
-    options = parser.parse_args()
-    only = options.only
+def record(value: object, *place: str) -> None:
+    """Put a result in its place in ``results.json``, as the file is now, and into the README."""
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     results["machine"] = machine()
-    if only in (None, "seeds"):
-        results["seeds"] = bench_seeds()
+    part = results
+    for name in place[:-1]:
+        part = part.setdefault(name, {})
+    part[place[-1]] = value
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    readme.update()
+    print(json.dumps({".".join(place): value}, indent=2), flush=True)
+
+
+def collection_names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in bench_collections.NAMES]:
+        raise argparse.ArgumentTypeError(
+            f"no collection {', '.join(unknown)}; there are {', '.join(bench_collections.NAMES)}"
+        )
+    return names
+
+
+def main() -> None:
     parts = {
         "sentences": bench_sentence_boundaries,
         "reader": bench_reader,
         "news": lambda data: bench_news(data, options.articles),
     }
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", choices=("seeds", *parts, "retrieval"))
+    parser.add_argument("--articles", type=int, help="news: only so many, drawn at random")
+    parser.add_argument(
+        "--collections",
+        type=collection_names,
+        default=list(bench_collections.NAMES),
+        metavar="NAME,…",
+        help=f"retrieval: of {', '.join(bench_collections.NAMES)}",
+    )
+    parser.add_argument(
+        "--realtimeqa-articles",
+        type=int,
+        default=bench_collections.ARTICLES,
+        help="retrieval: articles in the corpus of realtimeqa; 0: all",
+    )
+    options = parser.parse_args()
+    only = options.only
     data = data_folder()
+    if only in (None, "seeds"):
+        record(bench_seeds(), "seeds")
     for name, part in parts.items():
         if only not in (None, name):
             continue
         if data is None:
             print(f"{name}: skipped; put the data in ../shared/data or name it by RAG_BENCH_DATA")
             continue
-        results[name] = part(data)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    readme.update()
-    print(json.dumps(results, indent=2))
+        record(part(data), name)
+    if only in (None, "retrieval"):
+        import bench_retrieval
+
+        bench_retrieval.measure(
+            options.collections,
+            data,
+            lambda name, found: record(found, "retrieval", name),
+            articles=options.realtimeqa_articles,
+        )
 
 
 if __name__ == "__main__":

@@ -3,37 +3,20 @@ definition (https://rajpurkar.github.io/SQuAD-explorer/), the gold article being
 
 from __future__ import annotations
 
-import re
 import statistics
-import string
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from rag.corpus.chunk import WordPieces, cut_passages
 from rag.datatypes import Hit
+from rag.evaluation.answers import exact_match, token_f1
 from rag.models.embed import model_folder
 from rag.models.span_network import prepare_reader
 from rag.reader.spans import SpanReader
 from rag.reader.train import held_back, read_squad_form
 from rag.settings import PACKAGED_MODEL
-
-
-def normalise_answer(text: str) -> str:
-    """Lower case, without punctuation and articles, white space folded (SQuAD)."""
-    text = "".join(c for c in text.lower() if c not in set(string.punctuation))
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
-
-
-def token_f1(guess: str, gold: str) -> float:
-    ours, theirs = normalise_answer(guess).split(), normalise_answer(gold).split()
-    same = sum((Counter(ours) & Counter(theirs)).values())
-    if not ours or not theirs or not same:
-        return float(ours == theirs)
-    precision, recall = same / len(ours), same / len(theirs)
-    return 2 * precision * recall / (precision + recall)
 
 
 def measure(data: Path, limit: int = 1_200) -> dict[str, object]:
@@ -60,8 +43,8 @@ def measure(data: Path, limit: int = 1_200) -> dict[str, object]:
                     hits = [Hit(p, i, 0.0, ("dense",), 0.0) for i, p in enumerate(read, 1)]
                     guess = _short(reader, example.question, hits)
                     golds = [article.text[s:e] for s, e in example.spans]
-                    exact.append(max(normalise_answer(guess) == normalise_answer(g) for g in golds))
-                    f1.append(max(token_f1(guess, g) for g in golds))
+                    exact.append(exact_match(guess, golds))
+                    f1.append(token_f1(guess, golds))
                     if len(f1) == limit:
                         break
                 if len(f1) == limit:

@@ -1,0 +1,225 @@
+"""Question sets: JSONL lines to ``Question`` records, refused with every bad line named."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rag.datatypes import Article, QuestionSetError
+
+FetchArticle = Callable[[str], Article | None]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldQuote:
+    """A passage that answers: code points into the article, half-open, and the text there."""
+
+    doc_id: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A test question with what a right answer must show.
+
+    Attributes:
+        answers: Accepted short answers: any one suffices; for type ``list`` all are wanted. Empty
+            if the corpus does not hold the answer, and for type ``yesno``, which is judged by its
+            quotes.
+        doc_ids: Articles that hold the answer; empty: not judged.
+        quotes: Where the answer stands; empty: not judged.
+        type: Any word; results are also given for each.
+        history: Earlier turns, oldest first: (question, answer).
+        as_of: Asked as if articles published later did not exist.
+        split: Which part of the set it belongs to, where the set is split.
+    """
+
+    id: str
+    question: str
+    answers: tuple[str, ...] = ()
+    doc_ids: tuple[str, ...] = ()
+    quotes: tuple[GoldQuote, ...] = ()
+    type: str = "other"
+    history: tuple[tuple[str, str], ...] = ()
+    as_of: date | None = None
+    split: str | None = None
+
+    @property
+    def answerable(self) -> bool:
+        """True if the corpus holds the answer."""
+        return bool(self.answers or self.quotes)
+
+
+class _Quote(BaseModel):
+    model_config = ConfigDict(strict=True)
+    doc_id: str
+    start: int
+    end: int
+
+
+class _Line(BaseModel):
+    """A line as written; other fields are let be."""
+
+    model_config = ConfigDict(strict=True)
+    id: str
+    question: str
+    answers: list[str]
+    doc_ids: list[str] = []
+    quotes: list[_Quote] = []
+    type: str = "other"
+    history: list[list[str]] = []
+    as_of: str | None = None
+    split: str | None = None
+
+
+def read_questions(path: str | os.PathLike[str], fetch: FetchArticle) -> list[Question]:
+    """Read a question set.
+
+    Args:
+        path: JSONL in UTF-8, an object a line; blank lines are let be.
+        fetch: Gives the article of a doc_id, None if the corpus has none.
+
+    Raises:
+        QuestionSetError: The file cannot be read, is empty, or has bad lines; the message names
+            each bad line and what is wrong with it.
+    """
+    file = Path(path)
+    try:
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise QuestionSetError(
+            f"the question set {file} cannot be read ({reason}); give a JSONL file in UTF-8."
+        ) from error
+    numbered = [(f"line {n}", line) for n, line in enumerate(lines, start=1) if line.strip()]
+    return _checked(numbered, fetch, str(file))
+
+
+def check_questions(
+    questions: Iterable[Question | Mapping[str, object]], fetch: FetchArticle
+) -> list[Question]:
+    """The same checks for questions that are in memory: records, or mappings like the lines."""
+    items = [
+        (f"question {n}", item if isinstance(item, Question) else json.dumps(dict(item)))
+        for n, item in enumerate(questions, start=1)
+    ]
+    return _checked(items, fetch, "given")
+
+
+def _checked(
+    items: Sequence[tuple[str, str | Question]], fetch: FetchArticle, name: str
+) -> list[Question]:
+    if not items:
+        raise QuestionSetError(
+            f"the question set {name} is empty; write one JSON object a line, with id, question "
+            "and answers."
+        )
+    questions, problems = [], []
+    first_use: dict[str, str] = {}
+    question: Question | None
+    for place, item in items:
+        if isinstance(item, Question):
+            question, wrong = item, _misfits(item, fetch)
+        else:
+            question, wrong = _parse(item, fetch)
+        if question is not None:
+            if question.id in first_use:
+                wrong.append(f"id {question.id!r} is already used by {first_use[question.id]}")
+            first_use.setdefault(question.id, place)
+            questions.append(question)
+        if wrong:
+            problems.append(f"{place}: {', '.join(wrong)}")
+    if problems:
+        noun = "entry is" if len(problems) == 1 else "entries are"
+        raise QuestionSetError(
+            f"the question set {name} was not used, {len(problems)} {noun} wrong; correct them: "
+            + "; ".join(problems)
+        )
+    return questions
+
+
+def _parse(text: str, fetch: FetchArticle) -> tuple[Question | None, list[str]]:
+    """The question of a line, as far as it can be read, and what is wrong with it."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        return None, [f"no JSON ({error})"]
+    if not isinstance(values, dict):
+        return None, ["no JSON object"]
+    try:
+        line = _Line.model_validate(values)
+    except ValidationError as error:
+        return None, [
+            f"{'.'.join(str(part) for part in found['loc'])}: {found['msg'].lower()}"
+            for found in error.errors()
+        ]
+    wrong = []
+    as_of = None
+    if line.as_of is not None:
+        try:
+            as_of = date.fromisoformat(line.as_of)
+        except ValueError:
+            wrong.append(f"as_of {line.as_of!r} is no date like 2025-03-30")
+    if any(len(turn) != 2 for turn in line.history):
+        wrong.append("history: each turn is [question, answer]")
+        line.history = []
+    quotes = []
+    for quote in line.quotes:
+        article = fetch(quote.doc_id)
+        if article is None:
+            wrong.append(f"quotes: doc_id {quote.doc_id!r} is not in the corpus")
+        elif not 0 <= quote.start < quote.end <= len(article.text):
+            wrong.append(
+                f"quotes: {quote.start}:{quote.end} does not fit {quote.doc_id!r}, which has "
+                f"{len(article.text)} characters"
+            )
+        else:
+            text = article.text[quote.start : quote.end]
+            quotes.append(GoldQuote(quote.doc_id, quote.start, quote.end, text))
+    question = Question(
+        id=line.id,
+        question=line.question,
+        answers=tuple(line.answers),
+        # An article that holds the quoted words holds the answer.
+        doc_ids=tuple(dict.fromkeys([*line.doc_ids, *(quote.doc_id for quote in quotes)])),
+        quotes=tuple(quotes),
+        type=line.type,
+        history=tuple((turn[0], turn[1]) for turn in line.history),
+        as_of=as_of,
+        split=line.split,
+    )
+    return question, wrong + _misfits(question, fetch)
+
+
+def _misfits(question: Question, fetch: FetchArticle) -> list[str]:
+    """What in a question contradicts itself or the corpus."""
+    wrong = []
+    if not question.id.strip():
+        wrong.append("id is empty")
+    if not question.question.strip():
+        wrong.append("question is empty")
+    if any(not answer.strip() for answer in question.answers):
+        wrong.append("answers: one is empty")
+    unknown = {doc_id for doc_id in question.doc_ids if fetch(doc_id) is None}
+    unknown -= {quote.doc_id for quote in question.quotes}
+    wrong += [f"doc_ids: {doc_id!r} is not in the corpus" for doc_id in sorted(unknown)]
+    for quote in question.quotes:
+        article = fetch(quote.doc_id)
+        if article is None or article.text[quote.start : quote.end] != quote.text:
+            wrong.append(f"quotes: {quote.start}:{quote.end} of {quote.doc_id!r} is another text")
+    if not question.answers and question.type != "yesno" and (question.doc_ids or question.quotes):
+        wrong.append(
+            "answers is empty, which says that the corpus does not hold it, but doc_ids or quotes "
+            "say where it stands (only type yesno may have quotes alone)"
+        )
+    if question.type == "yesno" and question.answers and not question.quotes:
+        wrong.append("type yesno is judged by its quotes: give quotes")
+    return wrong
