@@ -56,6 +56,7 @@ def answered(question: str, standalone: str) -> Answer:
             ("Read “equpmnet” as “equipment”.",),
         ),
         ("Who backs the plna?", "Who backs the plan?", ("Read “plna” as “plan”.",)),
+        ("Plna of whom?", "Plan of whom?", ("Read “Plna” as “Plan”.",)),
         (
             "Where is tarvnok?",
             "Where is tarvinok?",
@@ -67,6 +68,7 @@ def answered(question: str, standalone: str) -> Answer:
         "two words",
         "two edits",
         "swapped neighbours",
+        "a capital stays one",
         "a name only the corpus has",
     ],
 )

@@ -411,6 +411,7 @@ def test_each_file_that_is_no_article_is_skipped_by_name(corpus: Write) -> None:
     )
     os.mkfifo(root / "12-pipe.txt")
     (root / "13-broken.txt").symlink_to(root / "nowhere.txt")
+    (root / "14-folder").symlink_to(root)  # followed, it would lead round in a circle
     articles, skipped = read(root, max_bytes=1_000)
     assert list(articles) == ["01-good.txt", "11-good.MD"]
     assert skipped == {
@@ -425,6 +426,7 @@ def test_each_file_that_is_no_article_is_skipped_by_name(corpus: Write) -> None:
         "10-empty.jsonl": "empty",
         "12-pipe.txt": "not_a_file",
         "13-broken.txt": "unreadable",
+        "14-folder": "link",
     }
 
 

@@ -103,6 +103,8 @@ def mend(question: str, postings: Postings) -> tuple[str, tuple[str, ...]]:
         )
         if ranked:
             right = ranked[0][-1]
+            if match.group()[0].isupper():
+                right = right.capitalize()
             mended = mended[: match.start()] + right + mended[match.end() :]
             notes.append(f"Read “{match.group()}” as “{right}”.")
     return mended, tuple(reversed(notes))

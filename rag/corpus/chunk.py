@@ -56,26 +56,24 @@ class WordPieces:
 
 def evidence_blocks(article: Article) -> list[list[Offsets]]:
     """Runs of consecutive sentences that may serve as evidence, as spans of the article."""
-    header = header_spans(article)
+    text, header = article.text, header_spans(article)
     blocks: list[list[Offsets]] = [[]]
-    for start, end in sentence_spans(article.text):
+    line_start = line_end = 0
+    furniture_line = False
+    for start, end in sentence_spans(text):
+        if start >= line_end:  # the first sentence of its line
+            line_start = text.rfind("\n", 0, start) + 1
+            line_end = text.find("\n", start)
+            line_end = line_end if line_end >= 0 else len(text)
+            furniture_line = is_furniture(text[line_start:line_end])
+        # The second sentence of a link's headline does not look like furniture: its line does.
+        inside_link = furniture_line and line_start < start
         in_header = any(start < e and s < end for s, e in header)
-        if in_header or is_furniture(article.text[start:end]):
+        if in_header or inside_link or is_furniture(text[start:end]):
             blocks.append([])
-        elif blocks[-1] and _inside_furniture_line(article.text, start):
-            blocks.append([])
-        elif not _inside_furniture_line(article.text, start):
+        else:
             blocks[-1].append((start, end))
     return [block for block in blocks if block]
-
-
-def _inside_furniture_line(text: str, start: int) -> bool:
-    """True if the line on which a sentence begins is furniture, though the sentence is not:
-    the second sentence of a link's headline."""
-    line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", start)
-    line = text[line_start : line_end if line_end >= 0 else len(text)]
-    return line_start < start and is_furniture(line)
 
 
 def cut_passages(article: Article, tokenizer: TokenSpans, *, max_tokens: int) -> list[Passage]:

@@ -40,8 +40,9 @@ class FileStat:
 def scan(root: Path) -> list[FileStat | Skipped]:
     """Every regular file under ``root`` in reading order, without opening any.
 
-    Hidden files and folders are passed over. Folders that cannot be listed, special files and
-    names that are no Unicode are returned as ``Skipped``.
+    Hidden files and folders are passed over. Folders that cannot be listed, links to folders
+    (which may lead round in a circle), special files and names that are no Unicode are returned
+    as ``Skipped``.
 
     Raises:
         CorpusError: ``root`` is missing or cannot be listed.
@@ -59,6 +60,11 @@ def scan(root: Path) -> list[FileStat | Skipped]:
     failures: list[OSError] = []
     for folder, subfolders, names in os.walk(root, onerror=failures.append):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        found += [
+            Skipped(path.relative_to(root).as_posix(), "link", "a link to a folder is not followed")
+            for path in (Path(folder, name) for name in subfolders)
+            if path.is_symlink()
+        ]
         for name in sorted(names):
             if name.startswith("."):
                 continue

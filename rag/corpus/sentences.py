@@ -76,7 +76,10 @@ def _line_ends(line: str) -> list[int]:
 
 
 def _rstripped(line: str, end: int) -> int:
-    return len(line[:end].rstrip())
+    # Not by slicing: a whole article on one line would be copied once for each sentence.
+    while end > 0 and line[end - 1].isspace():
+        end -= 1
+    return end
 
 
 def _with_closers(line: str, end: int) -> int:
