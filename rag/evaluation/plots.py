@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,16 +18,32 @@ _INK, _SOFT, _GOOD, _BAD = "#1f3a5f", "#9db4ce", "#2f7d5b", "#b8574a"
 _GRID = np.linspace(0.02, 1, 50)
 
 
+# Text stays text (system fonts), ids come from the content: same numbers, same bytes.
+_STYLE = {
+    "svg.fonttype": "none", "svg.hashsalt": "rag", "font.family": "sans-serif", "font.size": 10,
+    "axes.edgecolor": "#888", "axes.labelcolor": "#333", "xtick.color": "#555",
+    "ytick.color": "#333",
+}  # fmt: skip
+
+
+def _styled(draw: Callable[..., str]) -> Callable[..., str]:
+    """Draw in our style, and leave matplotlib's settings as they were."""
+
+    @functools.wraps(draw)
+    def in_style(*arguments: Any) -> str:
+        # Building its font cache, the first time, is no news for the person.
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
+        from matplotlib import rc_context
+
+        with rc_context(_STYLE):
+            return draw(*arguments)
+
+    return in_style
+
+
 def _figure(width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib import rcParams
     from matplotlib.figure import Figure
 
-    # Text stays text (system fonts), ids come from the content: same numbers, same bytes.
-    rcParams.update({
-        "svg.fonttype": "none", "svg.hashsalt": "rag", "font.family": "sans-serif",
-        "font.size": 10, "axes.edgecolor": "#888", "axes.labelcolor": "#333",
-        "xtick.color": "#555", "ytick.color": "#333",
-    })  # fmt: skip
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
@@ -39,6 +57,7 @@ def _svg(figure: Any) -> str:
     return text[text.index("<svg") :]
 
 
+@_styled
 def risk_coverage_plot(decisions: Decisions) -> str:
     """Share of wrong answers against share of questions answered, with a 95 % bootstrap band."""
     figure, axes = _figure(5.6, 3.6)
@@ -63,6 +82,7 @@ def risk_coverage_plot(decisions: Decisions) -> str:
     return _svg(figure)
 
 
+@_styled
 def calibration_plot(decisions: Decisions) -> str:
     """Share right against confidence, by tenths, with 95 % Wilson intervals."""
     from scipy.stats import binomtest
@@ -79,6 +99,7 @@ def calibration_plot(decisions: Decisions) -> str:
     return _svg(figure)
 
 
+@_styled
 def types_plot(rows: Sequence[TypeRow]) -> str:
     """For each type of question, the share handled rightly."""
     figure, axes = _figure(10.6, 0.6 + 0.3 * len(rows))
@@ -95,6 +116,7 @@ def types_plot(rows: Sequence[TypeRow]) -> str:
     return _svg(figure)
 
 
+@_styled
 def slowest_plot(names: Sequence[str], seconds: Sequence[float]) -> str:
     """Times of the slowest questions, in milliseconds, slowest first."""
     figure, axes = _figure(10.6, 0.6 + 0.3 * len(names))
