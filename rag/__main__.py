@@ -172,19 +172,24 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     from rag.assistant import Assistant
     from rag.evaluation.evaluate import evaluate
 
-    if options.out is not None and options.out.exists() and not options.out.is_dir():
-        raise RagError(f"--out {options.out} is a file; name a folder.")
+    if options.out is not None:
+        try:
+            options.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RagError(
+                f"--out {options.out} is no folder to write to ({error.strerror}); name another."
+            ) from error
     with Assistant.open(settings.index, settings=settings) as assistant:
         report = evaluate(
             assistant, options.questions, split=options.split, progress=sys.stderr.isatty()
         )
-    if options.out is not None:
-        report.save(options.out)
     if options.json:
         _print_json(report.as_dict())
     else:
         print(report.table())
-        if options.out is not None:
+    if options.out is not None:
+        report.save(options.out)
+        if not options.json:
             print(f"\nThe report is {options.out / 'report.html'}.")
     return 0
 

@@ -22,6 +22,7 @@ from rag.datatypes import (
     Answer,
     Article,
     Hit,
+    IndexMismatchError,
     IndexNotFoundError,
     QuoteMatch,
     RagError,
@@ -217,9 +218,18 @@ class Assistant:
             return state.index.manifest.articles
 
     def article(self, doc_id: str) -> Article | None:
-        """One article, or None."""
+        """One article, or None.
+
+        Raises:
+            IndexMismatchError: What is stored is not what was indexed.
+        """
         with self._use() as state:
-            return state.index.store.article(doc_id)
+            try:
+                return state.index.store.article(doc_id)
+            except ValueError as error:
+                raise IndexMismatchError(
+                    f"the index in {self._folder} is damaged ({error}); run python -m rag doctor."
+                ) from error
 
     def outlets(self) -> list[str]:
         """Every outlet's name, sorted."""

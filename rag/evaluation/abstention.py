@@ -63,8 +63,11 @@ def answered_at_risk(
 
 
 def declining_precision(abstained: np.ndarray, answerable: np.ndarray) -> float:
-    """Of the questions declined, the share that the corpus cannot answer; NaN if none was."""
-    return float((~answerable[abstained]).mean()) if abstained.any() else float("nan")
+    """Of the questions declined, the share that the corpus cannot answer; NaN if none was, or if
+    there are none to decline."""
+    if not abstained.any() or answerable.all():
+        return float("nan")
+    return float((~answerable[abstained]).mean())
 
 
 def declining_recall(abstained: np.ndarray, answerable: np.ndarray) -> float:

@@ -55,7 +55,8 @@ def _f1(given: str, gold: str) -> float:
 
 
 def stands_in(answer: str, text: str) -> bool:
-    """True if the answer stands in the text as whole words and numbers, whatever the case.
+    """True if the answer stands in the text as whole words and numbers, whatever the case; an
+    answer all in capitals ("US") only in capitals.
 
     White space, quote marks and dashes are folded (``rag.index.normalise``); an article before
     the answer and a full stop or comma after it are let be.
@@ -64,13 +65,18 @@ def stands_in(answer: str, text: str) -> bool:
     (True, True)
     >>> stands_in("7 billion", "$1.7 billion"), stands_in("34", "rose 3.4%")
     (False, False)
+    >>> stands_in("US", "told us so"), stands_in("$7 billion", "US$7 billion")
+    (False, True)
     """
-    words = _LEADING_ARTICLE.sub("", normalise(answer).text.casefold()).rstrip(".,;:!?")
+    words, where = normalise(answer).text.rstrip(".,;:!?"), normalise(text).text
+    if not words.isupper():  # "US" is not "us"
+        words, where = _LEADING_ARTICLE.sub("", words.casefold()), where.casefold()
     if not words:
         return False
     # A neighbouring letter, digit, or point or comma with a digit makes it another word or number.
-    pattern = rf"(?<!\w)(?<!\d[.,]){re.escape(words)}(?!\w)(?![.,]\d)"
-    return re.search(pattern, normalise(text).text.casefold()) is not None
+    before = r"(?<!\w)(?<!\d[.,])" if words[0].isalnum() else ""
+    after = r"(?!\w)(?![.,]\d)" if words[-1].isalnum() else ""
+    return re.search(f"{before}{re.escape(words)}{after}", where) is not None
 
 
 def quote_hit(answers: Sequence[str], quotes: Sequence[str], *, all_of_them: bool) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
-from rag.datatypes import Answer, Article, Citation, Hit
+from rag.datatypes import Answer, Article, Citation, Hit, QuestionSetError, RagError
 from rag.evaluation.answers import exact_match, quote_hit, token_f1
 from rag.evaluation.questions import Question, check_questions, read_questions
 from rag.evaluation.ranking import score_rankings
@@ -17,6 +18,9 @@ from rag.evaluation.report import Report
 
 DEPTH = 50
 """Passages retrieved to rank ten articles."""
+
+Place = tuple[str, int, int]
+"""(doc_id, start, end) of a passage."""
 
 
 class Answerer(Protocol):
@@ -61,7 +65,8 @@ def evaluate(
         A report whose every number but the times is the same for the same assistant and questions.
 
     Raises:
-        QuestionSetError: The question set is empty or has bad lines; all are named.
+        QuestionSetError: The question set is empty or has bad lines, all of which are named; or a
+            question cannot be asked.
     """
     if isinstance(questions, str | os.PathLike):
         asked = read_questions(questions, assistant.article)
@@ -72,38 +77,44 @@ def evaluate(
     if split is not None:
         asked = _only(asked, split)
         name = f"{name}, split {split}"
-    seconds: list[float] = []
-    answers: list[tuple[Answer, Answer]] = []
-    rankings: dict[str, list[Hit]] = {}
+    seconds: dict[str, float] = {}
+    records: list[Record] = []
+    rankings: dict[str, list[Place]] = {}
     # The first answer loads the models, which is no part of any question's time.
-    assistant.answer(asked[0].question)
+    assistant.answer("Who said what?")
     for question in _bar(asked) if progress else asked:
-        started = time.perf_counter()
-        answer = assistant.answer(question.question, question.history, as_of=question.as_of)
-        seconds.append(time.perf_counter() - started)
-        best = answer
-        if answer.reason == "not_in_corpus":
-            best = assistant.answer(
-                question.question, question.history, as_of=question.as_of, min_confidence=0.0
-            )
-        answers.append((answer, best))
-        query = answer.standalone or question.question
-        rankings[question.id] = assistant.search(query, k=DEPTH, as_of=question.as_of)
+        try:
+            started = time.perf_counter()
+            answer = assistant.answer(question.question, question.history, as_of=question.as_of)
+            seconds[question.id] = time.perf_counter() - started
+            best = answer
+            if answer.reason in {"not_in_corpus", "filtered_out"}:
+                best = assistant.answer(
+                    question.question, question.history, as_of=question.as_of, min_confidence=0.0
+                )
+            query = answer.standalone or question.question
+            hits = assistant.search(query, k=DEPTH, as_of=question.as_of)
+        except RagError as error:
+            raise QuestionSetError(
+                f"question {question.id!r} cannot be asked, nothing was evaluated: {error}"
+            ) from error
+        spans = [hit.passage.span for hit in hits]
+        rankings[question.id] = [(span.doc_id, span.start, span.end) for span in spans]
+        records.append(_judge(question, answer, best, assistant, rankings[question.id]))
     retrieval = _score_retrieval(asked, rankings)
     records = [
-        _judge(question, *pair, assistant, rankings[question.id], retrieval[question.id])
-        for question, pair in zip(asked, answers, strict=True)
+        dataclasses.replace(record, scores={**record.scores, **retrieval[record.id]})
+        for record in records
     ]
-    return Report.of(name, records, dict(zip((q.id for q in asked), seconds, strict=True)))
+    return Report.of(name, records, seconds)
 
 
 def _only(questions: list[Question], split: str) -> list[Question]:
-    from rag.datatypes import QuestionSetError
-
     chosen = [question for question in questions if question.split == split]
     if not chosen:
-        known = ", ".join(sorted({q.split for q in questions if q.split})) or "none"
-        raise QuestionSetError(f"no question has the split {split!r}; the splits are: {known}.")
+        known = ", ".join(sorted({q.split for q in questions if q.split}))
+        there = f"the splits are: {known}" if known else "no question has one: leave it out"
+        raise QuestionSetError(f"no question has the split {split!r}; {there}.")
     return chosen
 
 
@@ -118,8 +129,7 @@ def _judge(
     answer: Answer,
     best: Answer,
     assistant: Answerer,
-    hits: list[Hit],
-    retrieval: dict[str, float],
+    ranking: Sequence[Place],
 ) -> Record:
     outcome = _outcome(question, best, assistant)
     given = None if answer.abstained else outcome
@@ -128,32 +138,30 @@ def _judge(
         type=question.type,
         question=question.question,
         answerable=question.answerable,
+        history=question.history,
+        as_of=question.as_of.isoformat() if question.as_of else None,
         gold_answers=question.answers,
+        gold_doc_ids=question.doc_ids,
         gold_quotes=tuple((q.doc_id, q.start, q.end, q.text) for q in question.quotes),
         abstained=answer.abstained,
         reason=answer.reason,
         confidence=round(answer.confidence, 6),
         given=given,
         withheld=outcome if answer.abstained and not best.abstained else None,
-        nearest=tuple(
-            (h.passage.span.doc_id, h.passage.span.start, h.passage.span.end) for h in hits[:10]
-        ),
-        scores=_scores(question, given) | retrieval,
+        nearest=tuple(ranking[:10]),
+        scores=_scores(question, given),
     )
 
 
 def _outcome(question: Question, answer: Answer, assistant: Answerer) -> Outcome:
     others = [citation for other in answer.alternatives for citation in other.citations]
     quotes = tuple(_shown(question, c, assistant) for c in (*answer.citations, *others))
-    if question.quotes:
-        right = any(quote.gold for quote in quotes)
-    else:
-        right = bool(question.answers) and (
-            quote_hit(
-                question.answers, [q.quote for q in quotes], all_of_them=question.type == "list"
-            )
-            == 1
-        )
+    listed = question.type == "list"
+    texts = [quote.quote for quote in quotes]
+    right = any(quote.gold for quote in quotes)
+    if question.answers and (listed or not question.quotes):
+        hit = quote_hit(question.answers, texts, all_of_them=listed) == 1
+        right = hit and (right or not question.quotes)
     return Outcome(answer.short_answer, quotes, right)
 
 
@@ -187,11 +195,12 @@ def _scores(question: Question, given: Outcome | None) -> dict[str, float]:
     if question.answers and question.type != "yesno":
         shown = [quote.quote for quote in quotes]
         listed = question.type == "list"
-        short = (given.short_answer or "") if given else ""
+        short = given.short_answer if given else None
         gold = [", ".join(question.answers)] if listed else question.answers
         scores["quote hit"] = quote_hit(question.answers, shown, all_of_them=listed)
-        scores["exact match"] = exact_match(short, gold)
-        scores["token F1"] = token_f1(short, gold)
+        # No short answer is no match, not even of a gold "A", of which SQuAD leaves nothing.
+        scores["exact match"] = exact_match(short, gold) if short else 0.0
+        scores["token F1"] = token_f1(short, gold) if short else 0.0
     if question.quotes:
         found = [
             any(q.doc_id == doc and q.start < end and start < q.end for q in quotes)
@@ -204,13 +213,13 @@ def _scores(question: Question, given: Outcome | None) -> dict[str, float]:
 
 
 def _score_retrieval(
-    questions: Sequence[Question], rankings: Mapping[str, list[Hit]]
+    questions: Sequence[Question], rankings: Mapping[str, Sequence[Place]]
 ) -> dict[str, dict[str, float]]:
     """The retrieval measures of each question that has them."""
     relevant = {q.id: dict.fromkeys(q.doc_ids, 1) for q in questions if q.answerable}
     by_article = {
-        key: list(dict.fromkeys(hit.passage.span.doc_id for hit in hits))
-        for key, hits in rankings.items()
+        key: list(dict.fromkeys(doc_id for doc_id, _, _ in places))
+        for key, places in rankings.items()
     }
     gold = {q.id: {_gold_name(q, i): 1 for i in range(len(q.quotes))} for q in questions}
     by_quote = {q.id: _quotes_found(q, rankings[q.id]) for q in questions}
@@ -227,19 +236,16 @@ def _gold_name(question: Question, number: int) -> str:
     return f"{quote.doc_id}:{quote.start}-{quote.end}"
 
 
-def _quotes_found(question: Question, hits: Sequence[Hit]) -> list[str]:
-    """A ranking of gold quotes: each passage stands for those it is the first to overlap, else for
-    itself. So that passages may be cut differently and scores still compare."""
+def _quotes_found(question: Question, places: Sequence[Place]) -> list[str]:
+    """A ranking of gold quotes: each passage stands for those it is the first to overlap, one
+    after the other, else for itself. So that passages may be cut differently and scores compare."""
     ranking: dict[str, None] = {}
-    for hit in hits:
-        span = hit.passage.span
-        overlapped = [
-            _gold_name(question, i)
+    for doc_id, start, end in places:
+        overlapped = {
+            _gold_name(question, i): None
             for i, q in enumerate(question.quotes)
-            if span.doc_id == q.doc_id and span.start < q.end and q.start < span.end
-        ]
-        fresh = [name for name in overlapped if name not in ranking]
-        ranking.update(dict.fromkeys(fresh))
-        if not overlapped:
-            ranking[f"passage {hit.passage.passage_id}"] = None
+            if doc_id == q.doc_id and start < q.end and q.start < end
+        }
+        fresh = {name: None for name in overlapped if name not in ranking}
+        ranking.update(fresh or {f"passage {doc_id}:{start}-{end}": None})
     return list(ranking)

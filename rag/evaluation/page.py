@@ -11,7 +11,7 @@ import numpy as np
 
 from rag.evaluation.plots import calibration_plot, risk_coverage_plot, slowest_plot, types_plot
 from rag.evaluation.records import Record, Score
-from rag.evaluation.scores import ALL_MEASURES, Decisions, TypeRow
+from rag.evaluation.scores import ALL_MEASURES, Decisions, TypeRow, score_text
 
 SLOWEST = 20
 
@@ -44,6 +44,7 @@ def report_page(
         records=records,
         scores=scores,
         measures=ALL_MEASURES,
+        score_text=score_text,
         headline=_headline(records),
         failures=_failures(records),
         plots={
@@ -63,17 +64,9 @@ def times_page(records: Sequence[Record], seconds: Mapping[str, float]) -> str:
         median=1000 * statistics.median(seconds.values()),
         p95=1000 * float(np.percentile(list(seconds.values()), 95)),
         plots={
-            "slowest": slowest_plot(
-                [_short(r.question) for r in slowest], [seconds[r.id] for r in slowest]
-            )
+            "slowest": slowest_plot([r.question for r in slowest], [seconds[r.id] for r in slowest])
         },
     )
-
-
-def _short(question: str, limit: int = 60) -> str:
-    # Dollar signs would be read as formulas.
-    text = question if len(question) <= limit else question[: limit - 1].rstrip() + "…"
-    return text.replace("$", r"\$")
 
 
 def _headline(records: Sequence[Record]) -> dict[str, tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ _GRID = np.linspace(0.02, 1, 50)
 _STYLE = {
     "svg.fonttype": "none", "svg.hashsalt": "rag", "font.family": "sans-serif", "font.size": 10,
     "axes.edgecolor": "#888", "axes.labelcolor": "#333", "xtick.color": "#555",
-    "ytick.color": "#333",
+    "ytick.color": "#333", "text.parse_math": False,
 }  # fmt: skip
 
 
@@ -35,7 +36,9 @@ def _styled(draw: Callable[..., str]) -> Callable[..., str]:
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
         from matplotlib import rc_context
 
-        with rc_context(_STYLE):
+        with rc_context(_STYLE), warnings.catch_warnings():
+            # The page's fonts have what matplotlib's own, used to measure, has not.
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
             return draw(*arguments)
 
     return in_style
@@ -104,7 +107,7 @@ def types_plot(rows: Sequence[TypeRow]) -> str:
     """For each type of question, the share handled rightly."""
     figure, axes = _figure(10.6, 0.6 + 0.3 * len(rows))
     ordered = sorted(rows, key=lambda row: (row.right, row.type))
-    names = [f"{row.type}  ({row.n})" for row in ordered]
+    names = [f"{short_label(row.type, 24)}  ({row.n})" for row in ordered]
     axes.barh(names, [1.0] * len(rows), color="#ececec", height=0.62)
     axes.barh(names, [row.right for row in ordered], color=_GOOD, height=0.62)
     for at, row in enumerate(ordered):
@@ -116,12 +119,18 @@ def types_plot(rows: Sequence[TypeRow]) -> str:
     return _svg(figure)
 
 
+def short_label(text: str, limit: int = 60) -> str:
+    """The text on one line, cut at ``limit`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
 @_styled
 def slowest_plot(names: Sequence[str], seconds: Sequence[float]) -> str:
     """Times of the slowest questions, in milliseconds, slowest first."""
     figure, axes = _figure(10.6, 0.6 + 0.3 * len(names))
     axes.barh(range(len(names)), [1000 * s for s in seconds], color=_INK, height=0.62)
-    axes.set_yticks(range(len(names)), list(names))
+    axes.set_yticks(range(len(names)), [short_label(name) for name in names])
     axes.margins(y=0.01)
     axes.invert_yaxis()
     axes.set(xlabel="milliseconds")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,10 +109,12 @@ def check_questions(
     questions: Iterable[Question | Mapping[str, object]], fetch: FetchArticle
 ) -> list[Question]:
     """The same checks for questions that are in memory: records, or mappings like the lines."""
-    items = [
-        (f"question {n}", item if isinstance(item, Question) else json.dumps(dict(item)))
-        for n, item in enumerate(questions, start=1)
-    ]
+    items: list[tuple[str, str | Question]] = []
+    for number, item in enumerate(questions, start=1):
+        if not isinstance(item, Question):
+            # Dates as in the file; what is no mapping is refused with the other bad entries.
+            item = json.dumps(dict(item) if isinstance(item, Mapping) else item, default=str)
+        items.append((f"question {number}", item))
     return _checked(items, fetch, "given")
 
 
@@ -122,12 +126,14 @@ def _checked(
             f"the question set {name} is empty; write one JSON object a line, with id, question "
             "and answers."
         )
+    fetch = functools.lru_cache(maxsize=256)(fetch)
     questions, problems = [], []
     first_use: dict[str, str] = {}
     question: Question | None
     for place, item in items:
         if isinstance(item, Question):
-            question, wrong = item, _misfits(item, fetch)
+            question = dataclasses.replace(item, doc_ids=_with_quoted(item.doc_ids, item.quotes))
+            wrong = _misfits(question, fetch)
         else:
             question, wrong = _parse(item, fetch)
         if question is not None:
@@ -138,9 +144,9 @@ def _checked(
         if wrong:
             problems.append(f"{place}: {', '.join(wrong)}")
     if problems:
-        noun = "entry is" if len(problems) == 1 else "entries are"
+        what = "1 entry is wrong" if len(problems) == 1 else f"{len(problems)} entries are wrong"
         raise QuestionSetError(
-            f"the question set {name} was not used, {len(problems)} {noun} wrong; correct them: "
+            f"the question set {name} was not used, {what}; correct and run again: "
             + "; ".join(problems)
         )
     return questions
@@ -148,19 +154,36 @@ def _checked(
 
 def _parse(text: str, fetch: FetchArticle) -> tuple[Question | None, list[str]]:
     """The question of a line, as far as it can be read, and what is wrong with it."""
+    line, wrong = _line_of(text)
+    if line is None:
+        return None, wrong
+    question, wrong = _question_of(line, fetch)
+    return question, wrong + _misfits(question, fetch)
+
+
+def _line_of(text: str) -> tuple[_Line | None, list[str]]:
     try:
         values = json.loads(text)
-    except ValueError as error:
-        return None, [f"no JSON ({error})"]
+    except json.JSONDecodeError as error:
+        return None, [f"no JSON ({error.msg.lower()}, at character {error.pos + 1})"]
+    except (ValueError, RecursionError):
+        return None, ["no JSON (a number is too long, or it is nested too deeply)"]
     if not isinstance(values, dict):
         return None, ["no JSON object"]
     try:
-        line = _Line.model_validate(values)
+        json.dumps(values, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return None, ["it holds half a surrogate pair, which is no character"]
+    try:
+        return _Line.model_validate(values), []
     except ValidationError as error:
         return None, [
             f"{'.'.join(str(part) for part in found['loc'])}: {found['msg'].lower()}"
             for found in error.errors()
         ]
+
+
+def _question_of(line: _Line, fetch: FetchArticle) -> tuple[Question, list[str]]:
     wrong = []
     as_of = None
     if line.as_of is not None:
@@ -188,15 +211,20 @@ def _parse(text: str, fetch: FetchArticle) -> tuple[Question | None, list[str]]:
         id=line.id,
         question=line.question,
         answers=tuple(line.answers),
-        # An article that holds the quoted words holds the answer.
-        doc_ids=tuple(dict.fromkeys([*line.doc_ids, *(quote.doc_id for quote in quotes)])),
+        doc_ids=_with_quoted(line.doc_ids, quotes),
         quotes=tuple(quotes),
         type=line.type,
         history=tuple((turn[0], turn[1]) for turn in line.history),
         as_of=as_of,
         split=line.split,
     )
-    return question, wrong + _misfits(question, fetch)
+    return question, wrong
+
+
+def _with_quoted(doc_ids: Sequence[str], quotes: Sequence[GoldQuote]) -> tuple[str, ...]:
+    """The doc_ids, and those of the quotes: an article that holds the quoted words holds the
+    answer."""
+    return tuple(dict.fromkeys([*doc_ids, *(quote.doc_id for quote in quotes)]))
 
 
 def _misfits(question: Question, fetch: FetchArticle) -> list[str]:
@@ -220,6 +248,6 @@ def _misfits(question: Question, fetch: FetchArticle) -> list[str]:
             "answers is empty, which says that the corpus does not hold it, but doc_ids or quotes "
             "say where it stands (only type yesno may have quotes alone)"
         )
-    if question.type == "yesno" and question.answers and not question.quotes:
+    if question.type == "yesno" and (question.answers or question.doc_ids) and not question.quotes:
         wrong.append("type yesno is judged by its quotes: give quotes")
     return wrong

@@ -33,16 +33,18 @@ def score_rankings(
     """
     import ir_measures
 
-    judged = {q: dict(docs) for q, docs in qrels.items() if any(v > 0 for v in docs.values())}
+    queries = [q for q, docs in qrels.items() if any(v > 0 for v in docs.values())]
+    # trec_eval is C: queries go by number, whatever characters their ids have.
+    judged = {str(number): dict(qrels[query]) for number, query in enumerate(queries)}
     runs: dict[str, dict[str, float]] = {}
-    for query in judged:
+    for number, query in enumerate(queries):
         ranking = rankings.get(query, ())
         if len(set(ranking)) != len(ranking):
             raise ValueError(f"the ranking of {query!r} names a document twice")
         # trec_eval sorts by score alone: distinct, falling scores keep the order.
-        runs[query] = {doc: float(len(ranking) - rank) for rank, doc in enumerate(ranking)}
-    scores: dict[str, dict[str, float]] = {name: dict.fromkeys(judged, 0.0) for name in MEASURES}
+        runs[str(number)] = {doc: float(len(ranking) - rank) for rank, doc in enumerate(ranking)}
+    scores: dict[str, dict[str, float]] = {name: dict.fromkeys(queries, 0.0) for name in MEASURES}
     measures = [ir_measures.parse_measure(name) for name in MEASURES]
     for found in ir_measures.iter_calc(measures, judged, runs) if judged else ():
-        scores[str(found.measure)][found.query_id] = float(found.value)
+        scores[str(found.measure)][queries[int(found.query_id)]] = float(found.value)
     return scores

@@ -31,7 +31,8 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """An answer, judged. ``right``: a gold quote is overlapped or, without gold quotes, a gold
-    answer stands in a quote; never for a question that the corpus cannot answer."""
+    answer stands in a quote; for type ``list`` every gold answer must stand in one; never for a
+    question that the corpus cannot answer."""
 
     short_answer: str | None
     quotes: tuple[Shown, ...]
@@ -55,7 +56,10 @@ class Record:
     type: str
     question: str
     answerable: bool
+    history: tuple[tuple[str, str], ...]
+    as_of: str | None
     gold_answers: tuple[str, ...]
+    gold_doc_ids: tuple[str, ...]
     gold_quotes: tuple[tuple[str, int, int, str], ...]
     abstained: bool
     reason: str | None
@@ -108,9 +112,10 @@ def _record(values: dict[str, Any]) -> Record:
         raise ValueError("it was written by another version")
     for name in ("given", "withheld"):
         values[name] = _outcome(values[name])
-    for name in ("gold_quotes", "nearest"):
+    for name in ("history", "gold_quotes", "nearest"):
         values[name] = tuple(tuple(item) for item in values[name])
-    values["gold_answers"] = tuple(values["gold_answers"])
+    for name in ("gold_answers", "gold_doc_ids"):
+        values[name] = tuple(values[name])
     return Record(**values)
 
 
@@ -128,7 +133,8 @@ def read_records(run: Path) -> list[Record]:
     path = run / RECORDS_FILE if run.is_dir() else run
     again = "write it again with python -m rag evaluate QUESTIONS.jsonl --out FOLDER."
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: a question may hold one of its rarer line ends.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionSetError(f"no run to read in {run} ({error}); {again}") from error
     records = []
@@ -139,6 +145,4 @@ def read_records(run: Path) -> list[Record]:
             raise QuestionSetError(
                 f"{path}, line {number}, is no record of a run ({error}); {again}"
             ) from error
-    if not records:
-        raise QuestionSetError(f"{path} is empty; {again}")
     return records

@@ -14,7 +14,7 @@ import numpy as np
 
 from rag.datatypes import RagError
 from rag.evaluation.records import RECORDS_FILE, Record, Score, write_records
-from rag.evaluation.scores import ALL_MEASURES, TypeRow, by_type, score_all
+from rag.evaluation.scores import ALL_MEASURES, TypeRow, by_type, score_all, score_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,6 @@ class Report:
 
 def _json(values: object) -> str:
     return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
-
-
-def score_text(value: float) -> str:
-    """A score for people: three places."""
-    return f"{value:.3f}"
 
 
 def _score_line(score: Score) -> str:

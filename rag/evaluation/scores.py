@@ -105,11 +105,13 @@ PER_QUESTION: dict[str, tuple[Measure, ...]] = {
 @dataclass(frozen=True, slots=True)
 class SetMeasure:
     """A measure of the set as a whole: ``compute`` gives its value (NaN where it does not apply),
-    ``over`` the questions, as a boolean array, that it is taken over."""
+    ``over`` the questions, as a boolean array, that it is taken over. ``resampled``: False where
+    a bootstrap interval would mislead."""
 
     measure: Measure
     compute: Callable[[Decisions], float]
     over: Callable[[Decisions], np.ndarray]
+    resampled: bool = True
 
 
 def _everything(decisions: Decisions) -> np.ndarray:
@@ -142,7 +144,9 @@ WHOLE_SET: dict[str, tuple[SetMeasure, ...]] = {
             lambda d: ~d.answerable,
         ),
         SetMeasure(
-            Measure("answers right", "answers given that are right", pays="declining always"),
+            Measure(
+                "right when answering", "answers given that are right", pays="declining always"
+            ),
             lambda d: float(d.right[~d.abstained].mean()) if (~d.abstained).any() else math.nan,
             lambda d: ~d.abstained,
         ),
@@ -152,19 +156,30 @@ WHOLE_SET: dict[str, tuple[SetMeasure, ...]] = {
             _everything,
         ),
         SetMeasure(
-            Measure("answered at 5 % wrong", "answerable questions answered where 5 % are wrong"),
+            Measure(
+                "answered at 5 % wrong",
+                "answerable questions answered, were the threshold set with hindsight so "
+                "that at most 5 % of answers are wrong",
+            ),
             lambda d: answered_at_risk(d.confidence, d.right, d.answerable, 0.05),
             lambda d: d.answerable,
         ),
         SetMeasure(
-            Measure("answered at 10 % wrong", "… where 10 % of the answers given are wrong"),
+            Measure("answered at 10 % wrong", "… at most 10 %"),
             lambda d: answered_at_risk(d.confidence, d.right, d.answerable, 0.10),
             lambda d: d.answerable,
         ),
         SetMeasure(
-            Measure("calibration error", "confidence against share right; lower is better", -1),
+            # Declining everything at confidence 0 is perfectly calibrated.
+            Measure(
+                "calibration error",
+                "confidence against share right; lower is better",
+                -1,
+                pays="declining always",
+            ),
             lambda d: calibration_error(d.confidence, d.right),
             _everything,
+            resampled=False,  # in a resample it is larger on average: the interval would be too high
         ),
     ),
 }
@@ -207,11 +222,22 @@ def score_all(records: Sequence[Record]) -> dict[str, tuple[Score, ...]]:
             def of_rows(rows: np.ndarray, item: SetMeasure = item) -> float:
                 return item.compute(decisions.rows(rows))
 
-            low, high = interval(len(records), of_rows) or (None, None)
+            bounds = interval(len(records), of_rows) if item.resampled else None
+            low, high = bounds or (None, None)
             count = int(item.over(decisions).sum())
             found.append(Score(item.measure.name, value, count, low, high))
         groups[title] = tuple(found)
     return {title: scores for title, scores in groups.items() if scores}
+
+
+def score_text(value: float) -> str:
+    """A score for people: three places, but what is not quite 1 is never shown as 1.
+
+    >>> score_text(0.25), score_text(0.9999), score_text(1.0)
+    ('0.250', '<1', '1.000')
+    """
+    text = f"{value:.3f}"
+    return "<1" if text == "1.000" and value < 1 else text
 
 
 @dataclass(frozen=True, slots=True)
