@@ -65,11 +65,6 @@ def report(assistant: rag.Assistant) -> rag.Report:
     return rag.evaluate(assistant, SET)
 
 
-@pytest.fixture(scope="module")
-def dev(assistant: rag.Assistant) -> rag.Report:
-    return rag.evaluate(assistant, SET, split="dev")
-
-
 def test_every_score_has_its_value_count_and_interval(report):
     assert len(report.records) == 267
     asked = sum(record.answerable for record in report.records)
@@ -167,11 +162,14 @@ def test_the_same_run_twice_is_no_different(report):
 
 
 @pytest.mark.parametrize("worse", [AlwaysAnswering, AlwaysDeclining, Shuffled])
-def test_a_worsened_pipeline_is_called_worse(assistant, dev, worse):
-    worsened = rag.evaluate(worse(assistant), SET, split="dev")
-    found = compare(dev.records, worsened.records)
+def test_a_worsened_pipeline_is_called_worse(assistant, report, worse):
+    rows = [json.loads(line) for line in SET.open(encoding="utf-8")][::4]
+    asked = {row["id"] for row in rows}
+    sound = [record for record in report.records if record.id in asked]
+    worsened = rag.evaluate(worse(assistant), rows).records
+    found = compare(sound, worsened)
     assert found.verdict == "worse"
-    back = compare(worsened.records, dev.records)
+    back = compare(worsened, sound)
     assert back.verdict == "better"
     assert len(back.flips) == len(found.flips)
 
@@ -279,7 +277,9 @@ def test_entries_in_memory_are_checked_like_lines(assistant):
         "no mapping",
         {"id": "d", "question": "Q?", "answers": [], "as_of": date(2025, 3, 30)},
     ]
-    with pytest.raises(rag.QuestionSetError, match=r"1 entry is wrong.* question 1: no JSON object"):
+    with pytest.raises(
+        rag.QuestionSetError, match=r"1 entry is wrong.* question 1: no JSON object"
+    ):
         rag.evaluate(assistant, entries)
     assert rag.evaluate(assistant, entries[1:]).records[0].as_of == "2025-03-30"
 
@@ -354,7 +354,8 @@ def test_a_question_set_is_read_as_it_is_written(assistant, tmp_path):
 
 
 def test_a_list_must_show_every_item(assistant):
-    row = {"id": "q", "question": "What did the US leave behind in Afghanistan?", "type": "list"}
+    question = "How much is the equipment left in Afghanistan worth?"
+    row = {"id": "q", "question": question, "type": "list"}
     [some] = rag.evaluate(assistant, [row | {"answers": ["vehicles", "submarines"]}]).records
     [every] = rag.evaluate(assistant, [row | {"answers": ["weapons", "vehicles"]}]).records
     assert (some.guess_right, every.guess_right) == (False, True)

@@ -111,10 +111,13 @@ def check_questions(
     """The same checks for questions that are in memory: records, or mappings like the lines."""
     items: list[tuple[str, str | Question]] = []
     for number, item in enumerate(questions, start=1):
-        if not isinstance(item, Question):
+        entry: str | Question
+        if isinstance(item, Question):
+            entry = item
+        else:
             # Dates as in the file; what is no mapping is refused with the other bad entries.
-            item = json.dumps(dict(item) if isinstance(item, Mapping) else item, default=str)
-        items.append((f"question {number}", item))
+            entry = json.dumps(dict(item) if isinstance(item, Mapping) else item, default=str)
+        items.append((f"question {number}", entry))
     return _checked(items, fetch, "given")
 
 
