@@ -1,10 +1,10 @@
 """Embeddings: which model, is it the right one, and two ways to run it.
 
-``DocumentEncoder`` is sentence-transformers: any model, and the reference. The first build of an
-index writes the packaged model in OpenVINO's form (``prepare_light``), and ``LightEncoder`` runs
-that, for passages and questions: no torch to wait for, and almost three times the passages a second
-on a processor with bfloat16. Both give the same vectors (cosine at least 0.9999; checked when the
-light form is written, and by a test).
+``DocumentEncoder`` is sentence-transformers: any model. The first build of an index writes the
+packaged model in OpenVINO's form (``prepare_light``), and ``LightEncoder`` runs that, for passages
+and questions: no torch to wait for, and almost three times the passages a second on a processor
+with bfloat16. Both give the same vectors (cosine at least 0.9999; checked when the light form is
+written, and by a test).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -126,7 +127,7 @@ class DocumentEncoder:
         from sentence_transformers import SentenceTransformer
 
         logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
-        with _no_loading_bars():
+        with _quiet_loading():
             try:
                 self.model = SentenceTransformer(
                     str(model.folder), device="cpu", local_files_only=True
@@ -187,12 +188,17 @@ class LightEncoder:
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         for start in range(0, len(order), self._BATCH):
             rows = order[start : start + self._BATCH]
-            encodings = self._tokenizer.encode_batch([texts[i] for i in rows])
-            ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
-            mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
+            tokens = self.tokens([texts[i] for i in rows])
             with self._lock:
-                vectors[rows] = self._network([ids, mask])[0]
+                vectors[rows] = self._network(list(tokens))[0]
         return vectors
+
+    def tokens(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(ids, mask) of the texts' word pieces, int64, shape (texts, longest) each."""
+        encodings = self._tokenizer.encode_batch(list(texts))
+        ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
+        mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
+        return ids, mask
 
 
 def prepare_light(model: ModelFiles, folder: Path, *, known: str | None) -> str | None:
@@ -211,11 +217,13 @@ def prepare_light(model: ModelFiles, folder: Path, *, known: str | None) -> str 
         return None
     if known is not None and has_form(folder) and form_sha256(folder) == known:
         return known
-    encoder = DocumentEncoder(model)
+    _stay_offline()
+    network = _pipeline(model.folder)
     with new_form(folder) as partial:
-        _convert(encoder, partial)
-        light = LightEncoder(partial, model.tokenizer)
-        cosines = (light.encode(_PROBES) * encoder.encode(_PROBES)).sum(axis=1)
+        import torch
+
+        convert(network, (torch.ones((2, 8), dtype=torch.long),) * 2, partial)
+        cosines = _cosines(network, LightEncoder(partial, model.tokenizer))
         if cosines.min() < MIN_COSINE:
             raise ModelUnavailableError(
                 f"the encoder's light form differs from {model.name} (cosine "
@@ -224,23 +232,37 @@ def prepare_light(model: ModelFiles, folder: Path, *, known: str | None) -> str 
     return form_sha256(folder)
 
 
-def _convert(encoder: DocumentEncoder, folder: Path) -> None:
+def _pipeline(folder: Path) -> Any:
+    """The packaged model in torch as one network, ids and mask in, vectors out: its encoder, the
+    mean over the words, length 1. What sentence-transformers makes of it, as a test compares,
+    without the four seconds that importing that library takes."""
     import torch
+    from transformers import AutoModel
 
     class Pipeline(torch.nn.Module):  # type: ignore[misc]
-        """Encoder, pooling and normalisation in one graph: ids and mask in, vectors out."""
-
-        def __init__(self, model: Any) -> None:
+        def __init__(self) -> None:
             super().__init__()
-            self.model = model
+            with _quiet_loading():
+                self.body = AutoModel.from_pretrained(folder, add_pooling_layer=False)
 
         def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-            features = {"input_ids": input_ids, "attention_mask": attention_mask}
-            return self.model(features)["sentence_embedding"]
+            hidden = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
+            means = (hidden * weights).sum(1) / weights.sum(1)
+            return torch.nn.functional.normalize(means, dim=1)
 
-    batch = encoder.model.tokenizer(["one", "two words"], padding=True, return_tensors="pt")
-    example = (batch["input_ids"], batch["attention_mask"])
-    convert(Pipeline(encoder.model).eval(), example, folder)
+    return Pipeline().eval()
+
+
+def _cosines(network: Any, light: LightEncoder) -> np.ndarray:
+    """How near both forms' vectors of the probes are, shape (probes,)."""
+    import torch
+
+    ids, mask = light.tokens(_PROBES)
+    with torch.no_grad():
+        full = network(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
+    found: np.ndarray = (light.encode(_PROBES) * full).sum(axis=1)
+    return found
 
 
 def _stay_offline() -> None:
@@ -249,14 +271,16 @@ def _stay_offline() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
 
-class _no_loading_bars:
-    """Silence transformers' "Loading weights" bar, which says nothing to our user."""
+@contextmanager
+def _quiet_loading() -> Iterator[None]:
+    """Silence transformers' bar and report while it loads weights: neither is news to our user."""
+    from transformers.utils import logging
 
-    def __enter__(self) -> None:
-        from transformers.utils import logging
-
-        self._restore: Callable[[], None] = logging.enable_progress_bar
-        logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        self._restore()
+    level = logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.enable_progress_bar()
+        logging.set_verbosity(level)
