@@ -32,7 +32,7 @@ from rag.reader.question import Kind, parse
 WEIGHTS = Path(__file__).with_name("spans.json")
 _COMMON = ("passage_cosine", "covered", "passage_names_covered", "first_hit")
 FEATURES = ("span", "none", *_COMMON)
-_SHAPE_STEP = 32
+_SHAPE_STEP = 16
 _INITIAL = re.compile(r"(?:^|[\s.])[A-Z]$|\b(?:Inc|Jr|Sr|Co|Corp|Ltd|St)$")
 """What a full stop belongs to rather than ends."""
 
