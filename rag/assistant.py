@@ -131,9 +131,9 @@ class Assistant:
         if not hits:
             reason = "filtered_out" if filter.active else "not_in_corpus"
             return _abstain(question, reason, started, understood, notes=notes)
-        readings = state.reader.read(understood.text, vector, hits)
+        readings = state.reader.read(understood.asked, vector, hits)
         draft = compose(
-            understood.text,
+            understood.asked,
             readings,
             index.store.sound_article,
             min_confidence=min_confidence,
@@ -165,7 +165,7 @@ class Assistant:
         if not filter.active:
             return "not_in_corpus"
         hits, vector = self._search(state, understood, self._settings.hits, Filter())
-        readings = state.reader.read(understood.text, vector, hits)
+        readings = state.reader.read(understood.asked, vector, hits)
         found = readings and readings[0].confidence >= min_confidence
         return "filtered_out" if found else "not_in_corpus"
 
@@ -200,7 +200,7 @@ class Assistant:
         if not re.search(r"\w", query):
             return []
         with self._use() as state:
-            return self._search(state, Understood(query), k, filter)[0]
+            return self._search(state, Understood(query, query), k, filter)[0]
 
     def locate(self, quote: str) -> QuoteMatch:
         """Whether, where and how exactly the corpus has pasted words (see ``QuoteMatch``)."""

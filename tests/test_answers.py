@@ -178,6 +178,20 @@ def test_a_follow_up_is_understood_with_its_history(assistant):
         check(answer)
 
 
+def test_a_follow_up_is_not_answered_with_the_last_answer(new_index, corpus):
+    root = corpus(
+        {
+            "a.txt": "Steelmaker Ferrand will cut 1,200 jobs in Oudenbosch. "
+            "Ferrand is led by chief executive Marianne Delcourt.\n"
+        }
+    )
+    rag.build_index(root, new_index)
+    with rag.Assistant.open(new_index) as opened:
+        first = opened.answer("How many jobs will Ferrand cut?")
+        second = opened.answer("Who is its chief executive?", [first])
+    assert (first.short_answer, second.short_answer) == ("1,200", "Marianne Delcourt")
+
+
 def test_streaming_yields_the_same_checked_answer(assistant):
     question = "How much is the equipment worth?"
     parts = list(assistant.stream(question))

@@ -180,3 +180,19 @@ def test_a_follow_up_is_mended_before_it_is_completed() -> None:
     understood = understand("And its milatary?", [("What is in Kabul?", "Gear.")], POSTINGS)
     assert understood.text == "What is in Kabul? And its military?"
     assert understood.notes == ("Read “milatary” as “military”.",)
+
+
+@pytest.mark.parametrize(
+    ("question", "itself"),
+    [
+        ("Who is its mayor?", True),
+        ("When will it begin?", True),
+        ("Why?", False),
+        ("And Norway?", False),
+    ],
+)
+def test_passages_are_read_for_what_the_follow_up_asks(question: str, itself: bool) -> None:
+    understood = understand(question, [("When does the ferry sail?", "“At noon.” [1]")], POSTINGS)
+    assert understood.text == f"When does the ferry sail? {question}"
+    assert understood.asked == (question if itself else understood.text)
+    assert understand(question, [], POSTINGS).asked == question

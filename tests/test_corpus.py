@@ -514,6 +514,19 @@ def test_a_record_is_named_by_id_then_url_then_place(
     assert list(articles) == [doc_id]
 
 
+def test_the_publication_date_may_be_called_date(corpus: Write) -> None:
+    lines = [
+        {"id": "a", "text": "One.", "date": "2024-11-03"},
+        {"id": "b", "text": "Two.", "date": "2024-11-03", "published": "2024-11-04"},
+        {"id": "c", "text": "Three.", "date": "soon"},
+    ]
+    root = corpus({"a.jsonl": "".join(json.dumps(line) + "\n" for line in lines)})
+    articles, _ = read(root)
+    found = [articles[name].published for name in ("a", "b", "c")]
+    assert found == [date(2024, 11, 3), date(2024, 11, 4), None]
+    assert articles["c"].metadata["date"] == "soon"
+
+
 def test_outlet_may_be_called_outlet_and_a_bad_date_is_kept_as_metadata(corpus: Write) -> None:
     record = {"id": "a", "text": "Ferries left.", "outlet": "Port Times", "published": "last week"}
     article = read(corpus({"news.jsonl": lines(record)}))[0]["a"]

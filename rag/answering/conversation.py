@@ -1,7 +1,8 @@
 """The question as understood: typing errors mended, follow-ups completed from the last turns.
 
 This is the plain form: a follow-up that leans on what was said before (a pronoun, "and …?",
-"why?") gets the earlier question put before it for retrieval. Both changes are visible in
+"why?") gets the earlier question put before it, to find the passages; they are read for what the
+follow-up itself asks, or the earlier question would be answered again. Changes are visible in
 ``Answer.standalone`` and ``Answer.notes``.
 """
 
@@ -25,6 +26,7 @@ _LEANS = re.compile(
 )
 _OPENS_WITH_LINK = re.compile(r"^(?:and|but|so|or|what\s+about|how\s+about|why|when|where|who|how)\b",
                               re.IGNORECASE)  # fmt: skip
+_CONTINUES = re.compile(r"^(?:and|but|so|what about|how about)\b", re.IGNORECASE)
 _COMMON = 1_500
 """A word in so many of the 5,948 counted articles belongs to every text ("much", "does")."""
 _SHORT = 3
@@ -33,9 +35,14 @@ _SHORT = 3
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """A question ready to be searched: ``text`` stands alone; ``notes`` say what was changed."""
+    """A question ready to be searched: ``text`` stands alone; ``notes`` say what was changed.
+
+    ``asked`` is what to read the passages for: the follow-up itself where it asks for something,
+    else ``text``.
+    """
 
     text: str
+    asked: str
     notes: tuple[str, ...] = ()
 
 
@@ -46,8 +53,9 @@ def understand(question: str, history: Sequence[Turn], postings: Postings) -> Un
         last = history[-1]
         earlier = last.standalone if isinstance(last, Answer) else last[0]
         earlier = " ".join(earlier.split()).rstrip("?!. ")
-        return Understood(f"{earlier}? {mended}" if earlier else mended, notes)
-    return Understood(mended, notes)
+        text = f"{earlier}? {mended}" if earlier else mended
+        return Understood(text, mended if _asks_itself(mended) else text, notes)
+    return Understood(mended, mended, notes)
 
 
 def leans_on_history(question: str) -> bool:
@@ -61,9 +69,16 @@ def leans_on_history(question: str) -> bool:
     content = [word for word in words(question) if word not in STOPWORDS]
     if _OPENS_WITH_LINK.match(question.strip()) and len(content) <= 1:
         return True
-    if re.match(r"^(?:and|but|so|what about|how about)\b", question.strip(), re.IGNORECASE):
+    if _CONTINUES.match(question.strip()):
         return len(content) <= _SHORT + 1
     return bool(_LEANS.search(question)) and not _names_somebody(question)
+
+
+def _asks_itself(question: str) -> bool:
+    """True if a follow-up says what it wants to know: not "Why?", nor "And Pakistan?"."""
+    if _CONTINUES.match(question.strip()):
+        return False
+    return any(word not in STOPWORDS for word in words(question))
 
 
 def _names_somebody(question: str) -> bool:

@@ -248,8 +248,11 @@ def _record_header(record: dict[str, object], text: str) -> Header:
 
 
 def _published(record: dict[str, object]) -> date | None:
-    value = record.get("published")
-    return parse_date(value) if isinstance(value, str) else None
+    for name in ("published", "date"):
+        value = record.get(name)
+        if isinstance(value, str) and (found := parse_date(value)) is not None:
+            return found
+    return None
 
 
 def _other_fields(record: dict[str, object]) -> dict[str, str]:

@@ -76,13 +76,13 @@ class Comparison:
         lines = [
             f"B against A, {self.questions} questions: {self.verdict.upper()}.",
             "",
-            f"{'':<34}{'n':>5}{'A':>8}{'B':>8}{'change':>9}    95 % interval     p (Holm)",
+            f"{'':<34}{'n':>5}{'A':>8}{'B':>8}{'change':>9}    95 % interval         p  p (Holm)",
         ]
         for d in self.differences:
             star = "" if d.decides else " *"
             lines.append(
                 f"  {d.name + star:<32}{d.n:>5}{d.a:>8.3f}{d.b:>8.3f}{d.change:>+9.3f}  "
-                f"[{d.low:+.3f}, {d.high:+.3f}]  {d.adjusted_p:>7.3f}"
+                f"[{d.low:+.3f}, {d.high:+.3f}]  {d.p:>7.3f}  {d.adjusted_p:>8.3f}"
                 + ("" if d.verdict == "no difference seen" else f"  {d.verdict}")
             )
         if not all(d.decides for d in self.differences):

@@ -131,12 +131,13 @@ def read_records(run: Path) -> list[Record]:
         QuestionSetError: There are none, or they cannot be read.
     """
     path = run / RECORDS_FILE if run.is_dir() else run
-    again = "write it again with python -m rag evaluate QUESTIONS.jsonl --out FOLDER."
+    again = "write one with python -m rag evaluate QUESTIONS.jsonl --out FOLDER."
     try:
         # Not splitlines: a question may hold one of its rarer line ends.
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise QuestionSetError(f"no run to read in {run} ({error}); {again}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise QuestionSetError(f"no run to read in {run} ({reason}); {again}") from error
     records = []
     for number, line in enumerate(lines, start=1):
         try:
