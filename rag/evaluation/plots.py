@@ -98,7 +98,7 @@ def calibration_plot(decisions: Decisions) -> str:
         axes.plot(mean, share, "o", color=_INK, markersize=4 + 6 * n / len(decisions.right))
         axes.annotate(str(n), (mean, share), xytext=(6, -10), textcoords="offset points",
                       fontsize=8, color="#555")  # fmt: skip
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share right")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="confidence", ylabel="share right")
     return _svg(figure)
 
 
