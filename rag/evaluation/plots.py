@@ -32,14 +32,19 @@ def _styled(draw: Callable[..., str]) -> Callable[..., str]:
 
     @functools.wraps(draw)
     def in_style(*arguments: Any) -> str:
+        logger = logging.getLogger("matplotlib")
+        level = logger.level
         # Building its font cache, the first time, is no news for the person.
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)
-        from matplotlib import rc_context
+        logger.setLevel(logging.ERROR)
+        try:
+            from matplotlib import rc_context
 
-        with rc_context(_STYLE), warnings.catch_warnings():
-            # The page's fonts have what matplotlib's own, used to measure, has not.
-            warnings.filterwarnings("ignore", message="Glyph .* missing")
-            return draw(*arguments)
+            with rc_context(_STYLE), warnings.catch_warnings():
+                # The page's fonts have what matplotlib's own, used to measure, has not.
+                warnings.filterwarnings("ignore", message="Glyph .* missing")
+                return draw(*arguments)
+        finally:
+            logger.setLevel(level)
 
     return in_style
 

@@ -5,7 +5,7 @@ Data: questions on encyclopedia and CNN articles (``train/squadshifts_new_wiki``
 are not those held back for measuring. Questions on the encyclopedia are asked twice: with the
 corpus whole, and with the paragraph that answers taken away, so that the nearest thing left is a
 near miss. To these come the ``dev`` half of ``tests/questions.jsonl`` over the seeds. Nothing
-under ``eval/`` is read; the ``test`` half is only measured.
+under ``eval/`` is read; nothing is chosen on the ``test`` half.
 
     python tests/benchmarks/fit_reader.py --reader spans --data ../shared/data --work FOLDER
 
