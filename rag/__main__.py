@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--from", dest="published_from", metavar="DATE", help="published on or after")
     ask.add_argument("--to", dest="published_to", metavar="DATE", help="published on or before")
     ask.add_argument("--as-of", metavar="DATE", help="as if later articles did not exist")
+    ask.add_argument(
+        "--error-rate",
+        type=float,
+        metavar="SHARE",
+        help="tolerated share of wrong answers among those given; 1: always answer",
+    )
     ask.add_argument("--json", action="store_true", help="print the Answer as JSON")
     search = command("search", _search, "list the nearest passages")
     search.add_argument("query")
@@ -133,6 +139,7 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
             outlets=options.outlet,
             published_from=options.published_from,
             published_to=options.published_to,
+            error_rate=options.error_rate,
         )
     if options.json:
         _print_json(answer)
@@ -279,6 +286,10 @@ def answer_text(answer: Answer) -> str:
             parts.append(f"→ {answer.short_answer}")
         parts.extend(_wrap(paragraph) for paragraph in answer.text.split("\n\n"))
         parts.append("\n".join(_citation_text(citation) for citation in answer.citations))
+        for other in answer.alternatives:
+            parts.append(f"A differing answer: {other.short_answer or ''}".rstrip(": "))
+            parts.extend(_wrap(paragraph) for paragraph in other.text.split("\n\n"))
+            parts.append("\n".join(_citation_text(citation) for citation in other.citations))
         parts.append(f"Confidence {answer.confidence:.0%}, {answer.seconds:.2f} s, {answer.model}.")
     parts.extend(_wrap(f"Note: {note}") for note in answer.notes)
     return "\n\n".join(parts)

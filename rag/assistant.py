@@ -87,7 +87,7 @@ class Assistant:
         outlets: Iterable[str] | None = None,
         published_from: date | str | None = None,
         published_to: date | str | None = None,
-        min_confidence: float | None = None,
+        error_rate: float | None = None,
     ) -> Answer:
         """Answer from the corpus in exact quotes, or abstain with a reason.
 
@@ -98,21 +98,27 @@ class Assistant:
             outlets: Only articles of these outlets (case does not matter).
             published_from, published_to: Inclusive bounds on the publication date. With any date
                 bound, articles without a date are left out, and a note says how many.
-            min_confidence: In place of the setting: 0 shows the best found, however doubtful.
+            error_rate: In place of the setting: the tolerated share of wrong answers among those
+                given, in [0, 1]. 1 shows the best found, however doubtful.
 
         Raises:
-            RagError: The question is too long, a date cannot be read, or the bounds cross.
+            RagError: The question is too long, a date cannot be read, the bounds cross, or
+                ``error_rate`` is out of range.
         """
         started = time.perf_counter()
         filter = _filter(as_of, outlets, published_from, published_to)
-        least = self._settings.min_confidence if min_confidence is None else min_confidence
+        tolerated = self._settings.error_rate if error_rate is None else error_rate
+        if not 0 <= tolerated <= 1:
+            raise RagError(
+                f"error_rate must be between 0 and 1, got {error_rate}; 0.1 is one in ten."
+            )
         question = self._clean(question)
         if self._settings.log_questions:
             _log.info("question: %s", question)
         with self._use() as state:
             if not re.search(r"\w", question):
                 return _abstain(question, "empty_question", started)
-            answer = self._answer(state, question, history, filter, least, started)
+            answer = self._answer(state, question, history, filter, tolerated, started)
             return checked(answer, state.index.store.sound_article)
 
     def _answer(
@@ -121,7 +127,7 @@ class Assistant:
         question: str,
         history: Sequence[Turn],
         filter: Filter,
-        min_confidence: float,
+        error_rate: float,
         started: float,
     ) -> Answer:
         index = state.index
@@ -131,6 +137,8 @@ class Assistant:
         if not hits:
             reason = "filtered_out" if filter.active else "not_in_corpus"
             return _abstain(question, reason, started, understood, notes=notes)
+        notes += _reader_notes(state.reader)
+        min_confidence = state.reader.threshold(error_rate)
         readings = state.reader.read(understood.asked, vector, hits)
         draft = compose(
             understood.asked,
@@ -155,6 +163,7 @@ class Assistant:
             model="extractive",
             seconds=time.perf_counter() - started,
             standalone=understood.text,
+            alternatives=draft.alternatives,
             notes=tuple(notes),
         )
 
@@ -407,6 +416,15 @@ def _filter_notes(state: _State, filter: Filter) -> list[str]:
         if missing:
             notes.append(f"No article is from {', '.join(missing)}.")
     return notes
+
+
+def _reader_notes(reader: Reader) -> list[str]:
+    """What a person should know who has chosen another reader than the packaged one."""
+    if reader.name == "spans":
+        return []
+    if reader.name == "sentences":
+        return ["Read by the sentence reader, without the trained network: less is found."]
+    return [f"Read by {reader.name}; the confidence was not fitted to it."]
 
 
 _default: dict[Path, Assistant] = {}

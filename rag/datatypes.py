@@ -152,7 +152,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote and where it stands; ``sha256`` is the hash of the article's whole text."""
+    """A quote and where it stands; ``sha256`` is the hash of the article's whole text, ``answer``
+    the (start, end) of the short answer inside the quote, as offsets into the article."""
 
     number: int
     doc_id: str
@@ -165,6 +166,7 @@ class Citation:
     url: str | None
     sha256: str
     speaker: str | None = None
+    answer: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.reader.train import HELD_BACK, SQUAD_FORM, for_calibration, held_back
+from rag.reader.datasets import HELD_BACK, SQUAD_FORM, for_calibration, held_back
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 import bench_collections

@@ -16,11 +16,12 @@ from rag.index.english import term_weight
 from rag.reader.candidates import candidates, names, new_candidates, short_answer
 from rag.reader.features import (
     COMMON_FEATURES,
+    Fitted,
     Held,
     Logistic,
     Scene,
     common_features,
-    load_weights,
+    load_fitted,
     probability,
     ranked,
     with_antecedent,
@@ -306,8 +307,12 @@ def test_readings_come_best_first_and_ties_in_reading_order() -> None:
     readings = ranked(
         scene,
         ["span"],
-        Logistic(np.array([2.0]), -1.0),  # scores 1, 3 and 1
-        Logistic(np.array([0.0, 2.0]), -4.0),  # log-odds: twice the score less 4: -2, 2 and -2
+        Fitted(
+            Logistic(np.array([2.0]), -1.0),  # scores 1, 3 and 1
+            # No feature, score, share: log-odds twice the score less 4: -2, 2, -2.
+            Logistic(np.array([0.0, 2.0, 0.0]), -4.0),
+            (),
+        ),
     )
     assert [reading.sentence.text for reading in readings] == [
         "Ships sank in 2021.",
@@ -323,16 +328,29 @@ def test_readings_come_best_first_and_ties_in_reading_order() -> None:
 
 def test_a_scene_without_sentences_gives_no_reading() -> None:
     nothing = Logistic(np.zeros(1), 0.0)
-    assert ranked(Scene([], np.zeros((0, 1)), []), ["span"], nothing, nothing) == []
+    empty = Scene([], np.zeros((0, 1)), [])
+    assert ranked(empty, ["span"], Fitted(nothing, nothing, ())) == []
 
 
 def test_weights_of_other_features_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.json"
     ranking = {"weights": {"a": 2, "b": 3}, "bias": 1}
-    confidence = {"weights": {"a": 0, "b": 0, "score": 1}, "bias": -1}
-    path.write_text(json.dumps({"ranking": ranking, "confidence": confidence}))
-    first, second = load_weights(path, ["a", "b"])
-    assert first.score(np.array([[1.0, 1.0]])).tolist() == [6.0]
-    assert second.score(np.array([[1.0, 1.0, 0.5]])).tolist() == [-0.5]
+    confidence = {"weights": {"a": 0, "b": 0, "score": 1, "share": 0}, "bias": -1}
+    parts = {"ranking": ranking, "confidence": confidence, "thresholds": [[0.1, 0.6]]}
+    path.write_text(json.dumps(parts))
+    fitted = load_fitted(path, ["a", "b"])
+    assert fitted.ranking.score(np.array([[1.0, 1.0]])).tolist() == [6.0]
+    assert fitted.confidence.score(np.array([[1.0, 1.0, 0.5, -2.0]])).tolist() == [-0.5]
+    assert fitted.thresholds == ((0.1, 0.6),)
     with pytest.raises(ValueError, match="features of ranking are not"):
-        load_weights(path, ["b", "a"])
+        load_fitted(path, ["b", "a"])
+
+
+def test_a_tolerated_error_rate_becomes_a_confidence() -> None:
+    nothing = Logistic(np.zeros(1), 0.0)
+    fitted = Fitted(nothing, nothing, ((0.1, 0.8), (0.3, 0.4)))
+    assert fitted.threshold(0.1) == pytest.approx(0.8)
+    assert fitted.threshold(0.2) == pytest.approx(0.6)  # in proportion between the two
+    assert fitted.threshold(1.0) == 0.0  # everything is answered
+    assert fitted.threshold(0.0) > 1.0  # nothing is
+    assert fitted.threshold(0.65) == pytest.approx(0.2)

@@ -22,6 +22,7 @@ def test_the_shown_output_is_the_real_one(seeds_index):
 
 def test_the_measured_tables_are_those_of_the_stored_results():
     assert measured.section(measured.MEASURED) == measured.table()
+    assert measured.section(measured.READER) == measured.reader_table()
     assert measured.section(measured.PEERS) == measured.peers()
 
 

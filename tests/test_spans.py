@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,16 +19,21 @@ from rag.datatypes import Article, Hit, ModelUnavailableError
 from rag.models import span_network
 from rag.models.embed import model_folder
 from rag.models.light import load_form
+from rag.models.qa_model import QAModelNetwork
 from rag.models.span_network import (
     MAX_ANSWER_TOKENS,
     NETWORK,
+    LightSpanNetwork,
+    SpanScores,
     assemble,
     best_span,
     build_network,
+    joined,
     network_sha256,
+    window_starts,
 )
 from rag.reader.spans import SpanReader, tidy
-from rag.settings import PACKAGED_MODEL
+from rag.settings import PACKAGED_MODEL, load_settings
 
 BASE = model_folder(PACKAGED_MODEL)
 SCORES = st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=1, max_size=60)
@@ -59,7 +66,11 @@ def test_a_tidied_span_keeps_inside_and_cuts_no_word(text, data):
 
 @pytest.fixture(scope="module")
 def reader(seeds_index) -> SpanReader:
-    return SpanReader(seeds_index / "readers" / network_sha256()[:16], BASE / "tokenizer.json")
+    return SpanReader(packaged(seeds_index))
+
+
+def packaged(index) -> LightSpanNetwork:
+    return LightSpanNetwork(index / "readers" / network_sha256()[:16], BASE / "tokenizer.json")
 
 
 def hits_of(text: str) -> list[Hit]:
@@ -125,10 +136,132 @@ def test_odd_passages_give_no_wrong_offset(reader, text):
         assert 0 <= reading.confidence <= 1
         if reading.short is not None:
             assert text[reading.short.start : reading.short.end] == reading.short.text
+            assert reading.sentence.start <= reading.short.start
+            assert reading.short.end <= reading.sentence.end
 
 
 def test_no_passage_gives_no_reading(reader):
     assert reader.read("Who?", np.zeros(384), []) == []
+
+
+@given(st.integers(1, 700), st.integers(80, 250), st.integers(0, 64))
+def test_windows_cover_a_text_and_overlap(length, room, overlap):
+    starts = window_starts(length, room, overlap)
+    ends = [min(length, start + room) for start in starts]
+    assert starts[0] == 0
+    assert ends[-1] == length
+    for end, start in zip(ends, starts[1:], strict=False):
+        assert end - start == overlap
+
+
+def test_overlapping_windows_become_one_by_the_middle_of_each():
+    one = SpanScores(((0, 1), (2, 3), (4, 5)), np.array([1.0, 2, 3]), np.array([1.0, 2, 3]), 0.0)
+    other = SpanScores(((4, 5), (6, 7), (8, 9)), np.array([9.0, 8, 7]), np.array([9.0, 8, 7]), 4.0)
+    whole = joined([one, other])
+    assert whole.offsets == ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9))
+    # "None" is 0 in the first and 4 in the second, whose scores are lowered by half of that each.
+    assert whole.starts.tolist() == [1, 2, 3, 6, 5]
+    assert whole.none == 0.0
+
+
+def test_a_text_longer_than_the_window_is_read_to_its_end(seeds_index):
+    filler = "Rain fell on the town and nobody went out that day. " * 40
+    text = f"{filler}The bridge was opened in 1932 by Anna Lind."
+    [scores] = packaged(seeds_index).score("Who opened the bridge?", [text])
+    _, first, last = best_span(scores.starts, scores.ends)
+    assert text[scores.offsets[first][0] : scores.offsets[last][1]] == "Anna Lind"
+    assert [s for s, _ in scores.offsets] == sorted({s for s, _ in scores.offsets})
+
+
+@pytest.fixture(scope="module")
+def other_model(tmp_path_factory) -> Path:
+    """Our own network written as a model of transformers, as a person might have one."""
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer, BertForQuestionAnswering
+
+    folder = tmp_path_factory.mktemp("model")
+    model = BertForQuestionAnswering.from_pretrained(BASE)
+    trained = {name: tensor.float() for name, tensor in load_file(NETWORK).items()}
+    renamed = {
+        name.replace("body.", "bert.").replace("head.", "qa_outputs."): tensor
+        for name, tensor in trained.items()
+    }
+    assert not model.load_state_dict(renamed, strict=False).unexpected_keys
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(BASE).save_pretrained(folder)
+    return folder
+
+
+def test_another_model_reads_with_the_same_offsets(seeds_index, other_model):
+    theirs, ours = QAModelNetwork(str(other_model)), packaged(seeds_index)
+    texts = [(SEEDS / name).read_text()[:700] for name in sorted(os.listdir(SEEDS))]
+    texts.append("Das Café — 12 €. " * 5)
+    for question in ("Who said it?", "How much is the equipment worth?"):
+        for one, other in zip(
+            theirs.score(question, texts), ours.score(question, texts), strict=True
+        ):
+            assert one.offsets == other.offsets
+            assert np.abs(one.starts - other.starts).max() < 0.8  # 16-bit against 32
+            assert abs(one.none - other.none) < 1.6
+
+
+def test_another_model_reads_a_long_text_to_its_end(other_model):
+    filler = "Rain fell on the town and nobody went out that day. " * 60
+    text = f"{filler}The bridge was opened in 1932 by Anna Lind."
+    [scores] = QAModelNetwork(str(other_model)).score("Who opened the bridge?", [text])
+    _, first, last = best_span(scores.starts, scores.ends)
+    assert text[scores.offsets[first][0] : scores.offsets[last][1]] == "Anna Lind"
+
+
+def test_another_model_answers_where_it_is_named(seeds_index, other_model):
+    with rag.Assistant.open(seeds_index, settings=load_settings(reader=str(other_model))) as opened:
+        answer = opened.answer("What did Balkhi say about mining operations?", error_rate=1.0)
+    assert answer.citations
+    assert any(str(other_model) in note for note in answer.notes)
+
+
+@pytest.mark.parametrize("name", ["no/such-model", str(BASE), str(ROOT / "seeds")])
+def test_a_model_that_cannot_answer_questions_is_refused(name):
+    with pytest.raises(ModelUnavailableError, match=rf"reader {re.escape(name)}"):
+        QAModelNetwork(name)
+
+
+def test_a_span_across_two_sentences_brings_both():
+    class Fixed:
+        name, sha256 = "spans", ""
+
+        def score(self, question, texts):
+            [text] = texts
+            offsets = tuple(m.span() for m in re.finditer(r"\w+|[^\w\s]", text))
+            starts, ends = np.full(len(offsets), -5.0), np.full(len(offsets), -5.0)
+            starts[[text[s:e] for s, e in offsets].index("ferries")] = 9
+            ends[[text[s:e] for s, e in offsets].index("trains")] = 9
+            return [SpanScores(offsets, starts, ends, 0.0)]
+
+    text = "The town runs ferries. It also runs trains. Nobody pays."
+    best = SpanReader(Fixed()).read("What does the town run?", np.zeros(384), hits_of(text))[0]
+    assert best.sentence.text == "The town runs ferries. It also runs trains."
+    assert best.short.text == "ferries. It also runs trains"
+
+
+def test_altered_weights_name_the_way_out(monkeypatch, tmp_path):
+    changed = bytearray(NETWORK.read_bytes())
+    changed[-1] ^= 255
+    (tmp_path / "reader.safetensors").write_bytes(changed)
+    (tmp_path / "reader.sha256").write_bytes(NETWORK.with_suffix(".sha256").read_bytes())
+    monkeypatch.setattr(span_network, "NETWORK", tmp_path / "reader.safetensors")
+    with pytest.raises(ModelUnavailableError, match=r"altered.*RAG_READER=sentences"):
+        network_sha256()
+
+
+def test_a_missing_hash_names_the_way_out(monkeypatch, tmp_path):
+    (tmp_path / "reader.safetensors").write_bytes(NETWORK.read_bytes())
+    monkeypatch.setattr(span_network, "NETWORK", tmp_path / "reader.safetensors")
+    with pytest.raises(ModelUnavailableError, match=r"missing.*RAG_READER=sentences"):
+        network_sha256()
+    (tmp_path / "reader.sha256").write_text("")
+    with pytest.raises(ModelUnavailableError, match=r"altered.*RAG_READER=sentences"):
+        network_sha256()
 
 
 def test_missing_weights_name_the_way_out(monkeypatch, tmp_path):
@@ -159,3 +292,4 @@ def test_the_sentence_reader_answers_where_it_is_asked_for(new_index, monkeypatc
             "What did Balkhi say about US companies investing in mining operations?"
         )
     assert any("mining operations" in c.quote for c in answer.citations)
+    assert any("sentence reader" in note for note in answer.notes)

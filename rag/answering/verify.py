@@ -13,14 +13,23 @@ from rag.datatypes import Alternative, Answer, Article, Citation
 
 
 def citation_holds(citation: Citation, article: Article | None) -> bool:
-    """True if ``article.text[start:end]`` is the quote and the article is the recorded one."""
+    """True if ``article.text[start:end]`` is the quote, the short answer lies inside it, and the
+    article is the recorded one."""
     return (
         article is not None
         and article.doc_id == citation.doc_id
         and article.sha256 == citation.sha256
         and 0 <= citation.start < citation.end <= len(article.text)
         and article.text[citation.start : citation.end] == citation.quote
+        and _answer_within(citation)
     )
+
+
+def _answer_within(citation: Citation) -> bool:
+    if citation.answer is None:
+        return True
+    start, end = citation.answer
+    return citation.start <= start < end <= citation.end
 
 
 def checked(answer: Answer, fetch: Callable[[str], Article | None]) -> Answer:
@@ -63,4 +72,6 @@ def _all_hold(citations: Iterable[Citation], fetch: Callable[[str], Article | No
 
 
 def _alternative_holds(alternative: Alternative, fetch: Callable[[str], Article | None]) -> bool:
-    return bool(alternative.citations) and _all_hold(alternative.citations, fetch)
+    short, citations = alternative.short_answer, alternative.citations
+    said = short is None or any(short in citation.quote for citation in citations)
+    return bool(citations) and said and _all_hold(citations, fetch)

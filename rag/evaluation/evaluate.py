@@ -32,9 +32,9 @@ class Answerer(Protocol):
         history: Sequence[tuple[str, str]] = (),
         *,
         as_of: date | str | None = None,
-        min_confidence: float | None = None,
+        error_rate: float | None = None,
     ) -> Answer:
-        """An answer; with ``min_confidence`` 0 the best it has, however doubtful."""
+        """An answer; with ``error_rate`` 1 the best it has, however doubtful."""
         ...
 
     def search(self, query: str, k: int = 10, *, as_of: date | str | None = None) -> list[Hit]:
@@ -90,7 +90,7 @@ def evaluate(
             best = answer
             if answer.reason in {"not_in_corpus", "filtered_out"}:
                 best = assistant.answer(
-                    question.question, question.history, as_of=question.as_of, min_confidence=0.0
+                    question.question, question.history, as_of=question.as_of, error_rate=1.0
                 )
             query = answer.standalone or question.question
             hits = assistant.search(query, k=DEPTH, as_of=question.as_of)
@@ -157,8 +157,10 @@ def _outcome(question: Question, answer: Answer, assistant: Answerer) -> Outcome
     others = [citation for other in answer.alternatives for citation in other.citations]
     quotes = tuple(_shown(question, c, assistant) for c in (*answer.citations, *others))
     listed = question.type == "list"
-    texts = [quote.quote for quote in quotes]
-    right = any(quote.gold for quote in quotes)
+    texts = [quote.quote for quote in quotes[: len(answer.citations)]]
+    # The answer itself must be right; what an alternative quotes is judged as a quote alone.
+    own = quotes[: len(answer.citations)]
+    right = any(quote.gold for quote in own)
     if question.answers and (listed or not question.quotes):
         hit = quote_hit(question.answers, texts, all_of_them=listed) == 1
         right = hit and (right or not question.quotes)

@@ -148,6 +148,8 @@ def _examine_open(
     yield _check_encoder(opened, index, renew)
     if settings.reader == "spans":
         yield _check_reader(manifest, index, renew)
+    elif settings.reader != "sentences":
+        yield _check_other_reader(settings.reader)
 
 
 def _check_encoder(opened: OpenIndex, index: Path, renew: str) -> Check:
@@ -174,6 +176,16 @@ def _check_reader(manifest: Manifest, index: Path, renew: str) -> Check:
     if not has_form(folder) or form_sha256(folder) != info.light_sha256:
         return Check("reader", False, f"the prepared form in {folder} is missing or altered", mend)
     return Check("reader", True, f"weights {sha256[:12]}…")
+
+
+def _check_other_reader(name: str) -> Check:
+    from rag.models.qa_model import QAModelNetwork
+
+    try:
+        network = QAModelNetwork(name)
+    except RagError as error:
+        return Check("reader", False, str(error), "unset RAG_READER")
+    return Check("reader", True, f"{name}, weights {network.sha256[:12]}…")
 
 
 def _least_cosine(opened: OpenIndex) -> float:

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from html import escape, unescape
 
-from rag.datatypes import Answer, Article, Hit
+from rag.datatypes import Answer, Article, Citation, Hit
 
 REASONS = {
     "empty_question": "Please type a question.",
@@ -60,6 +60,9 @@ def answer_message(answer: Answer) -> str:
         if answer.short_answer:
             parts.append(f"→ {answer.short_answer}")
         parts.append(answer.text)
+        for other in answer.alternatives:
+            parts.append(f"A differing answer → {other.short_answer or ''}".rstrip("→ "))
+            parts.append(other.text)
         parts.append(f"Exact quotes, checked. The reader is {confidence_words(answer.confidence)}.")
     parts.extend(answer.notes)
     return "\n\n".join(parts)
@@ -72,17 +75,31 @@ def sources(answer: Answer | None) -> str:
     if answer.abstained:
         head = '<p class="rag-note">Nearest passages. They are no answer.</p>'
         return head + "".join(_passage_card(hit) for hit in answer.hits[:4])
-    return "".join(
-        _card(
-            f'<span class="rag-number">{c.number}</span>',
-            c.quote,
-            _source(c.title, c.outlet, c.published),
-            c.doc_id,
-            c.start,
-            c.end,
-            label=f"Open the source of quote {c.number}",
+    cards = [_citation_card(citation) for citation in answer.citations]
+    for other in answer.alternatives:
+        cards.append('<p class="rag-note">A differing answer</p>')
+        cards.extend(_citation_card(citation) for citation in other.citations)
+    return "".join(cards)
+
+
+def _citation_card(citation: Citation) -> str:
+    quote = escape(citation.quote)
+    if citation.answer is not None:
+        start, end = (offset - citation.start for offset in citation.answer)
+        before, short, after = (
+            citation.quote[:start],
+            citation.quote[start:end],
+            citation.quote[end:],
         )
-        for c in answer.citations
+        quote = f"{escape(before)}<mark>{escape(short)}</mark>{escape(after)}"
+    return _card(
+        f'<span class="rag-number">{citation.number}</span>',
+        f"“{quote}”",
+        _source(citation.title, citation.outlet, citation.published),
+        citation.doc_id,
+        citation.start,
+        citation.end,
+        label=f"Open the source of quote {citation.number}",
     )
 
 
@@ -92,28 +109,19 @@ def _passage_card(hit: Hit) -> str:
     shown = text if len(text) <= 260 else text[:260].rsplit(" ", 1)[0] + " …"
     return _card(
         "",
-        shown,
+        escape(shown),
         _source(passage.title, passage.outlet, passage.published),
         passage.span.doc_id,
         passage.span.start,
         passage.span.end,
         label=f"Open passage {hit.rank}",
-        quoted=False,
     )
 
 
 def _card(
-    badge: str,
-    text: str,
-    source: str,
-    doc_id: str,
-    start: int,
-    end: int,
-    *,
-    label: str,
-    quoted: bool = True,
+    badge: str, shown: str, source: str, doc_id: str, start: int, end: int, *, label: str
 ) -> str:
-    shown = f"“{escape(text)}”" if quoted else escape(text)
+    """A button that opens a place; ``badge``, ``shown`` and ``source`` are HTML."""
     return (
         f'<button type="button" class="rag-card" aria-label="{escape(label, quote=True)}" '
         f'data-doc="{escape(doc_id, quote=True)}" data-start="{start}" data-end="{end}">'

@@ -15,7 +15,7 @@ from rag.datatypes import Hit, IndexMismatchError, Span
 from rag.index.manifest import reader_folder
 from rag.index.opened import OpenIndex
 from rag.models.embed import model_folder
-from rag.models.span_network import network_sha256
+from rag.models.span_network import LightSpanNetwork, network_sha256
 from rag.settings import PACKAGED_MODEL, Settings
 
 
@@ -53,13 +53,19 @@ class Reader(Protocol):
         """
         ...
 
+    def threshold(self, error_rate: float) -> float:
+        """The least confidence at which to answer if up to ``error_rate`` of the answers given
+        may be wrong, in [0, 1]; measured where half of the questions have no answer."""
+        ...
+
 
 def open_reader(index: OpenIndex, settings: Settings) -> Reader:
     """The reader that the settings name, over an open index.
 
     Raises:
         IndexMismatchError: The index was prepared with another network.
-        ModelUnavailableError: The network is missing or altered.
+        ModelUnavailableError: The network is missing or altered, or the model that the settings
+            name cannot answer questions.
     """
     if settings.reader == "sentences":
         from rag.reader.sentences import SentenceReader
@@ -67,14 +73,27 @@ def open_reader(index: OpenIndex, settings: Settings) -> Reader:
         return SentenceReader(index.encoder)
     from rag.reader.spans import SpanReader
 
+    if settings.reader != "spans":
+        from rag.models.qa_model import QAModelNetwork
+
+        return SpanReader(QAModelNetwork(settings.reader))
+    return SpanReader(open_network(index))
+
+
+def open_network(index: OpenIndex) -> LightSpanNetwork:
+    """The packaged network in the form that was prepared for an index.
+
+    Raises:
+        IndexMismatchError, ModelUnavailableError: As for ``open_reader``.
+    """
     sha256 = network_sha256()
     info = index.manifest.reader
     if info is None or info.sha256 != sha256:
         raise IndexMismatchError(
             f"the index in {index.folder} was prepared for another reader; run python -m rag index."
         )
-    return SpanReader(
+    return LightSpanNetwork(
         reader_folder(index.folder, sha256),
         model_folder(PACKAGED_MODEL) / "tokenizer.json",
-        sha256=info.light_sha256,
+        light_sha256=info.light_sha256,
     )

@@ -77,9 +77,32 @@ def probability(log_odds: float) -> float:
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, log_odds))))
 
 
-def load_weights(path: Path, features: Sequence[str]) -> tuple[Logistic, Logistic]:
-    """(ranking, confidence): over ``features`` and over ``confidence_features``. Raises ValueError
-    if the file is of other features."""
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What turns the features of a reader into readings.
+
+    Attributes:
+        ranking: Over the reader's features.
+        confidence: Over ``confidence_features``.
+        thresholds: (error rate, confidence) pairs, the rates rising: the least confidence at
+            which, where half of the questions have no answer in the corpus, no larger share of
+            the answers given is wrong.
+    """
+
+    ranking: Logistic
+    confidence: Logistic
+    thresholds: tuple[tuple[float, float], ...]
+
+    def threshold(self, error_rate: float) -> float:
+        """The least confidence to answer at; between two known rates, in proportion. At 1 every
+        answer is given (0.0), at 0 none is (above 1)."""
+        rates, confidences = zip(*((0.0, 1.01), *self.thresholds, (1.0, 0.0)), strict=True)
+        return float(np.interp(error_rate, rates, confidences))
+
+
+def load_fitted(path: Path, features: Sequence[str]) -> Fitted:
+    """What ``tests/benchmarks/fit_reader.py`` wrote. Raises ValueError if it is of other
+    features."""
     data = json.loads(path.read_text(encoding="utf-8"))
     loaded = []
     for part, names in (("ranking", features), ("confidence", confidence_features(features))):
@@ -87,7 +110,8 @@ def load_weights(path: Path, features: Sequence[str]) -> tuple[Logistic, Logisti
             raise ValueError(f"{path}: features of {part} are not {names}")
         values = np.array([data[part]["weights"][name] for name in names])
         loaded.append(Logistic(values, float(data[part]["bias"])))
-    return loaded[0], loaded[1]
+    thresholds = tuple((float(rate), float(least)) for rate, least in data["thresholds"])
+    return Fitted(loaded[0], loaded[1], thresholds)
 
 
 def common_features(
@@ -186,25 +210,35 @@ class Held:
 
 
 def confidence_features(features: Sequence[str]) -> list[str]:
-    """What the confidence of a sentence is judged by: its features and its ranking score, but not
-    the rank of its passage, which says how it compares and not whether it answers."""
-    return [name for name in features if name != "first_hit"] + ["score"]
+    """What the confidence of a sentence is judged by: its features but not the rank of its
+    passage, which says how it compares and not whether it answers; its ranking score; and its
+    share among the sentences of the question."""
+    return [name for name in features if name != "first_hit"] + ["score", "share"]
 
 
 def with_score(names: Sequence[str], features: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """``confidence_features`` as an array, shape (n, their number)."""
+    """``confidence_features`` as an array, shape (n, their number); ``share`` is the log of the
+    softmax of the scores."""
     kept = [column for column, name in enumerate(names) if name != "first_hit"]
-    return np.column_stack([features[:, kept], scores])
+    return np.column_stack([features[:, kept], scores, scores - log_sum_exp(scores)])
 
 
-def ranked(
-    scene: Scene, names: Sequence[str], ranking: Logistic, confidence: Logistic
-) -> list[Reading]:
+def log_sum_exp(values: np.ndarray) -> float:
+    """Log of the sum of the exponentials of at least one value.
+
+    >>> float(round(log_sum_exp(np.array([0.0, 0.0])), 4))
+    0.6931
+    """
+    highest = values.max()
+    return float(highest + np.log(np.exp(values - highest).sum()))
+
+
+def ranked(scene: Scene, names: Sequence[str], fitted: Fitted) -> list[Reading]:
     """The sentences of a scene, best first."""
     if not scene.sentences:
         return []
-    scores = ranking.score(scene.features)
-    log_odds = confidence.score(with_score(names, scene.features, scores))
+    scores = fitted.ranking.score(scene.features)
+    log_odds = fitted.confidence.score(with_score(names, scene.features, scores))
     readings = []
     for row in np.lexsort((np.arange(len(scores)), -scores)):
         hit, start, end = scene.sentences[row]

@@ -17,11 +17,11 @@ from rag.reader import Reading
 from rag.reader.candidates import short_answer
 from rag.reader.features import (
     COMMON_FEATURES,
-    Logistic,
+    Fitted,
     Scene,
     common_features,
     cut,
-    load_weights,
+    load_fitted,
     ranked,
     sentences_of,
 )
@@ -37,16 +37,19 @@ class SentenceReader:
 
     name = "sentences"
 
-    def __init__(self, encoder: Encoder, weights: tuple[Logistic, Logistic] | None = None) -> None:
+    def __init__(self, encoder: Encoder, fitted: Fitted | None = None) -> None:
         self._encoder = encoder
-        self._ranking, self._confidence = weights or load_weights(WEIGHTS, FEATURES)
+        self._fitted = fitted or load_fitted(WEIGHTS, FEATURES)
         self._vectors: OrderedDict[str, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, question: str, vector: np.ndarray, hits: Sequence[Hit]) -> list[Reading]:
         """The sentences of the hits, best first (see ``Reader``)."""
-        scene = self.scene(question, vector, hits)
-        return ranked(scene, FEATURES, self._ranking, self._confidence)
+        return ranked(self.scene(question, vector, hits), FEATURES, self._fitted)
+
+    def threshold(self, error_rate: float) -> float:
+        """See ``Reader``."""
+        return self._fitted.threshold(error_rate)
 
     def scene(self, question: str, vector: np.ndarray, hits: Sequence[Hit]) -> Scene:
         """Features of every sentence of the hits."""

@@ -2,139 +2,125 @@
 
 For (question, passage) it scores every word piece as start and as end of the answer, and "no
 answer here" by its first position. A sentence is judged by its best span against that "none",
-together with the features that every reader uses. The network (``rag.models.span_network``) runs
-in OpenVINO, from a form written while indexing.
+together with the features that every reader uses. The network is the packaged one, in OpenVINO
+from a form written while indexing (``rag.models.span_network``), or another that a person names
+(``rag.models.qa_model``).
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rag.datatypes import Hit
-from rag.models.light import load_form
-from rag.models.span_network import QUESTION_TOKENS, assemble, best_span
+from rag.models.span_network import SpanNetwork, SpanScores, best_span
 from rag.reader import Reading
 from rag.reader.features import (
-    Logistic,
+    COMMON_FEATURES,
+    Fitted,
     Scene,
     common_features,
-    load_weights,
+    load_fitted,
+    log_sum_exp,
     ranked,
-    sentences_of,
 )
 from rag.reader.question import Kind, parse
 
 WEIGHTS = Path(__file__).with_name("spans.json")
-_COMMON = ("passage_cosine", "covered", "passage_names_covered", "first_hit")
-FEATURES = ("span", "none", *_COMMON)
-_SHAPE_STEP = 16
+FEATURES = ("span", "none", "log_share", *COMMON_FEATURES)
+_UNREAD = -20.0
+_MAX_PAIR_CHARS = 700
 _INITIAL = re.compile(r"(?:^|[\s.])[A-Z]$|\b(?:Inc|Jr|Sr|Co|Corp|Ltd|St)$")
 """What a full stop belongs to rather than ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The best span within some characters of a passage: its score less that of "none", the score
+    of "none", the log of the span's share among all starts and ends of the passage and "none", and
+    the span in the article, None where the passage was not read that far."""
+
+    score: float
+    none: float
+    log_share: float
+    span: tuple[int, int] | None
+
+
 class SpanReader:
-    """Reads with the trained network. Thread-safe.
+    """Reads with a network that scores spans. Thread-safe."""
 
-    Raises:
-        ModelUnavailableError: The prepared form is missing or altered.
-    """
-
-    name = "spans"
-
-    def __init__(
-        self,
-        folder: Path,
-        tokenizer: Path,
-        *,
-        sha256: str | None = None,
-        weights: tuple[Logistic, Logistic] | None = None,
-    ) -> None:
-        from tokenizers import Tokenizer
-
-        self._network = load_form(folder, "reader", sha256)
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        self._ranking, self._confidence = weights or load_weights(WEIGHTS, FEATURES)
-        self._lock = threading.Lock()
+    def __init__(self, network: SpanNetwork, fitted: Fitted | None = None) -> None:
+        self.name = network.name
+        self._network = network
+        self._fitted = fitted or load_fitted(WEIGHTS, FEATURES)
 
     def read(self, question: str, vector: np.ndarray, hits: Sequence[Hit]) -> list[Reading]:
         """The sentences of the hits, best first (see ``Reader``)."""
-        scene = self.scene(question, vector, hits)
-        return ranked(scene, FEATURES, self._ranking, self._confidence)
+        return ranked(self.scene(question, vector, hits), FEATURES, self._fitted)
+
+    def threshold(self, error_rate: float) -> float:
+        """See ``Reader``."""
+        return self._fitted.threshold(error_rate)
 
     def scene(self, question: str, vector: np.ndarray, hits: Sequence[Hit]) -> Scene:
-        """Features of every sentence of the hits, and the best span in each."""
+        """Features of every sentence of the hits, and the best span in each. Where a passage's
+        best span crosses the end of a sentence, the two stand together."""
         parsed = parse(question)
-        sentences = sentences_of(hits)
-        rows = common_features(parsed, sentences, _COMMON)
-        spans = self._spans(question, hits)
-        features, shorts = [], []
-        for (hit, start, end), row in zip(sentences, rows, strict=True):
-            score, none, short = spans[hit.rank, start]
-            features.append([score, none, *row])
-            plain = short is not None and parsed.kind is not Kind.YESNO and short != (start, end)
-            shorts.append(short if plain else None)
+        scores = self._network.score(question, [hit.passage.span.text for hit in hits])
+        sentences: list[tuple[Hit, int, int]] = []
+        found: list[_Found] = []
+        for hit, of_hit in zip(hits, scores, strict=True):
+            for start, end in _sentences(hit, of_hit):
+                sentences.append((hit, start, end))
+                found.append(_best_within(hit, of_hit, start, end))
+        rows = common_features(parsed, sentences, COMMON_FEATURES)
+        features = [
+            [f.score, f.none, f.log_share, *row] for f, row in zip(found, rows, strict=True)
+        ]
+        shorts = []
+        for (_, start, end), best in zip(sentences, found, strict=True):
+            plain = parsed.kind is not Kind.YESNO and best.span != (start, end)
+            shorts.append(best.span if plain else None)
         return Scene(sentences, np.array(features).reshape(len(rows), len(FEATURES)), shorts)
 
-    def _spans(
-        self, question: str, hits: Sequence[Hit]
-    ) -> dict[tuple[int, int], tuple[float, float, tuple[int, int] | None]]:
-        """For each sentence, by (rank of its hit, its start): the score of its best span less that
-        of "none", the score of "none", and the span in the article."""
-        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION_TOKENS]
-        contexts = self._tokenizer.encode_batch(
-            [hit.passage.span.text for hit in hits], add_special_tokens=False
-        )
-        windows = [assemble(asked, c.ids, self._tokenizer) for c in contexts]
-        logits = self._run(windows, len(asked) + 2)
-        found: dict[tuple[int, int], tuple[float, float, tuple[int, int] | None]] = {}
-        for hit, context, scores in zip(hits, contexts, logits, strict=True):
-            base = hit.passage.span.start
-            first = len(asked) + 2
-            read = len(scores) - first - 1  # tokens of the passage that fitted the window
-            none = float(scores[0].sum())
-            for start, end in hit.passage.sentences:
-                inside = [
-                    i
-                    for i, (s, e) in enumerate(context.offsets[:read])
-                    if start - base <= s and e <= end - base
-                ]
-                if not inside:
-                    found[hit.rank, start] = (-20.0, none, None)
-                    continue
-                own = scores[first + inside[0] : first + inside[-1] + 1]
-                score, left, right = best_span(own[:, 0], own[:, 1])
-                span = tidy(
-                    hit.passage.span.text,
-                    context.offsets[inside[left]][0],
-                    context.offsets[inside[right]][1],
-                )
-                short = (base + span[0], base + span[1]) if span[0] < span[1] else None
-                found[hit.rank, start] = (score - none, none, short)
-        return found
 
-    def _run(self, windows: list[list[int]], first: int) -> list[np.ndarray]:
-        """Start and end scores of each window, shape (tokens, 2); the passage begins at token
-        ``first``."""
-        if not windows:
-            return []
-        # Few distinct shapes: OpenVINO prepares its kernels anew for each one it has not seen.
-        longest = -(-max(len(window) for window in windows) // _SHAPE_STEP) * _SHAPE_STEP
-        ids = np.zeros((len(windows), longest), dtype=np.int64)
-        mask, kinds = np.zeros_like(ids), np.zeros_like(ids)
-        for row, window in enumerate(windows):
-            ids[row, : len(window)] = window
-            mask[row, : len(window)] = 1
-            kinds[row, first : len(window)] = 1
-        with self._lock:
-            scores = np.array(self._network([ids, mask, kinds])[0], dtype=np.float32)
-        return [scores[row, : len(window)] for row, window in enumerate(windows)]
+def _sentences(hit: Hit, scores: SpanScores) -> list[tuple[int, int]]:
+    """The passage's sentences; two that its best span lies across are one."""
+    sentences = list(hit.passage.sentences)
+    if len(sentences) < 2 or not scores.offsets:
+        return sentences
+    base = hit.passage.span.start
+    _, left, right = best_span(scores.starts, scores.ends)
+    start, end = base + scores.offsets[left][0], base + scores.offsets[right][1]
+    for at, (one, other) in enumerate(itertools.pairwise(sentences)):
+        across = one[0] <= start < one[1] and other[0] < end <= other[1]
+        if across and other[1] - one[0] <= _MAX_PAIR_CHARS:
+            return [*sentences[:at], (one[0], other[1]), *sentences[at + 2 :]]
+    return sentences
+
+
+def _best_within(hit: Hit, scores: SpanScores, start: int, end: int) -> _Found:
+    base = hit.passage.span.start
+    inside = [i for i, (s, e) in enumerate(scores.offsets) if start - base <= s and e <= end - base]
+    if not inside:
+        return _Found(_UNREAD, scores.none, _UNREAD, None)
+    own = slice(inside[0], inside[-1] + 1)
+    score, left, right = best_span(scores.starts[own], scores.ends[own])
+    first, last = scores.offsets[inside[left]][0], scores.offsets[inside[right]][1]
+    span = tidy(hit.passage.span.text, first, last)
+    # Whole words may reach out of a sentence that ends inside one: "U.S.troops".
+    span = (max(span[0], start - base), min(span[1], end - base))
+    short = (base + span[0], base + span[1]) if span[0] < span[1] else None
+    # "None" is one start and one end; its score is the sum of both.
+    total = sum(
+        log_sum_exp(np.append(side, scores.none / 2)) for side in (scores.starts, scores.ends)
+    )
+    return _Found(score - scores.none, scores.none, score - total, short)
 
 
 def tidy(text: str, start: int, end: int) -> tuple[int, int]:

@@ -7,339 +7,160 @@ and an end score, and the first position stands for "no answer here" (as in BERT
 Devlin et al. 2019). The word embeddings are frozen: they are read from the packaged model again,
 so the weights shipped are the six layers alone.
 
-Windows are passages as the product cuts them. Each question is seen with the passage that
-answers it; some also with a passage that does not: another of the same article, or the best wrong
-one by BM25. Articles held back (``held_back``) are never trained on. Seeds are fixed; a run is
-resumed from its last checkpoint in FOLDER.
+Two stages: ``recurring`` learns to find what recurs, on unlabelled news (``rag.reader.recurring``),
+``questions`` then learns from questions with answers (``rag.reader.groups``). Where a question
+is seen with several passages, the scores of all their words are also normalised together, so that
+they compare across passages (Clark & Gardner, ACL 2018, https://aclanthology.org/P18-1078/).
+Articles held back are never trained on. Seeds are fixed; a run goes on from its last checkpoint
+in FOLDER.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
-import gzip
+import copy
 import hashlib
 import json
 import logging
 import random
-import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rag.corpus.chunk import WordPieces, cut_passages
-from rag.datatypes import Article, Passage
-from rag.index.lexical import Postings
-from rag.models.embed import find_model
-from rag.models.span_network import MAX_TOKENS, QUESTION_TOKENS, assemble, build_network
+from rag.corpus.chunk import WordPieces
+from rag.datatypes import RagError
+from rag.models.embed import Encoder, LightEncoder, find_model, prepare_light
+from rag.models.light import file_sha256, form_sha256, has_form
+from rag.models.span_network import build_network
+from rag.reader.datasets import read_news
+from rag.reader.groups import question_groups
+from rag.reader.recurring import recurring_windows
+from rag.reader.windows import Encoded, Group, batches, collate, encode_groups
 from rag.settings import PACKAGED_MODEL
 
 _log = logging.getLogger("rag.train")
 SEED = 20
-BATCH = 32
-PEAK_RATE = 2e-4
 WARM_UP = 0.06
-PASSAGE_SIZES = (96, 128, 128, 144)
-SQUAD_FORM = ("squadshifts_new_wiki", "squadshifts_reddit", "squadshifts_amazon_reviews",
-              "newsqa_438", "quoref_perturbed")  # fmt: skip
+SHARED_NORM = 0.5
+"""Weight of the loss over all passages of a question, beside that of each window alone."""
 CHECKPOINT_EVERY = 200
-HELD_BACK = Path(__file__).with_name("held_back.txt")
-_QAMR_MARKS = {"``": "“", "''": "”", "-LRB-": "(", "-RRB-": ")"}
 
 
-def held_back(doc_id: str) -> bool:
-    """Whether the article is one of those kept for measuring, about one in five, as listed in
-    ``held_back.txt``.
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Where a stage takes its questions from, and what it cuts and searches passages with."""
 
-    The list names the first two parts of a doc_id, its source and its place in the file: the
-    third may hold the article's first words, which are not ours to publish, and line ends.
+    data: Path
+    pieces: WordPieces
+    encoder: Encoder
+    slice_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Part of the training: what it sees, how often, its highest learning rate, and the share of
+    hidden values dropped."""
+
+    name: str
+    groups: Callable[[Inputs, random.Random], list[Group]]
+    epochs: int
+    peak_rate: float
+    dropout: float
+
+
+def _recurring(inputs: Inputs, rng: random.Random) -> list[Group]:
+    articles = read_news(inputs.data / "news_text.jsonl.gz", 10 if inputs.slice_only else None)
+    groups: list[Group] = [(w,) for w in recurring_windows(articles, inputs.pieces, rng)]
+    rng.shuffle(groups)
+    return groups
+
+
+def _questions(inputs: Inputs, rng: random.Random) -> list[Group]:
+    return question_groups(
+        inputs.data, inputs.pieces, inputs.encoder, rng, slice_only=inputs.slice_only
+    )
+
+
+STAGES = (
+    Stage("recurring", _recurring, epochs=1, peak_rate=3e-4, dropout=0.0),
+    Stage("questions", _questions, epochs=2, peak_rate=2e-4, dropout=0.1),
+)
+
+
+def span_loss(logits: Any, arrays: dict[str, Any]) -> Any:
+    """The loss of a batch; see ``rag.reader.windows.collate`` for ``arrays``, as tensors.
+
+    Args:
+        logits: Shape (windows, tokens, 2): start and end scores.
+
+    Returns:
+        A scalar: minus the log of the probability of a right start (and end), each window
+        normalised alone, plus ``SHARED_NORM`` times the same with the passages of a question
+        normalised together, without "no answer here".
     """
-    return "/".join(doc_id.split("/", 2)[:2]) in _held_back()
+    import torch
+
+    outside = ~arrays["allowed"][:, :, None]
+    logits = logits.float().masked_fill(outside, -1e4)
+    right = logits.masked_fill(~arrays["gold"], -1e4)
+    alone = (logits.logsumexp(1) - right.logsumexp(1)).mean()
+    # Position 0 is "none": left out where passages are compared.
+    passage, found = logits[:, 1:].logsumexp(1), right[:, 1:].logsumexp(1)
+    number = arrays["group"]
+    count = int(number.max()) + 1
+    answered = torch.zeros(count, dtype=torch.bool)
+    answered[number[arrays["gold"][:, 1:, 0].any(1)]] = True
+    if not answered.any():
+        return alone
+    together = _grouped_logsumexp(passage, number, count) - _grouped_logsumexp(found, number, count)
+    return alone + SHARED_NORM * together[answered].mean()
 
 
-@functools.lru_cache
-def _held_back() -> frozenset[str]:
-    lines = HELD_BACK.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if not line.startswith("#"))
+def _grouped_logsumexp(values: Any, number: Any, count: int) -> Any:
+    """Log of the sum of exponentials over the rows of each group: (rows, 2) to (count, 2)."""
+    import torch
 
-
-def for_calibration(doc_id: str) -> bool:
-    """One article in ten is kept for fitting the confidence, apart from those held back."""
-    digest = hashlib.sha256(doc_id.encode()).hexdigest()
-    return not held_back(doc_id) and int(digest[8:16], 16) % 10 == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A question on an article. ``spans`` are gold answers as offsets; empty: unanswerable."""
-
-    source: str
-    doc_id: str
-    question: str
-    spans: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What the network sees: a question and a passage; (start, end) within the passage's text,
-    or None where it holds no answer."""
-
-    question: str
-    text: str
-    answer: tuple[int, int] | None
-
-
-def squad_entries(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(doc_id, entry as in the file) of each article of a SQuAD 1.1 file."""
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        entries = json.load(stream)["data"]
-    for number, entry in enumerate(entries):
-        yield f"{name}/{number}/{entry.get('title')}", entry
-
-
-def read_squad_form(path: Path, name: str) -> Iterator[tuple[Article, list[Example]]]:
-    """Articles with their questions from a SQuAD 1.1 file; paragraphs joined by blank lines."""
-    for doc_id, entry in squad_entries(path, name):
-        text, examples = "", []
-        for paragraph in entry["paragraphs"]:
-            begin = len(text)
-            text += paragraph["context"] + "\n\n"
-            for qa in paragraph["qas"]:
-                spans = {
-                    (begin + a["answer_start"], begin + a["answer_start"] + len(a["text"]))
-                    for a in qa["answers"]
-                }
-                examples.append(Example(name, doc_id, qa["question"], tuple(sorted(spans))))
-        title = (entry.get("title") or "untitled").replace("_", " ")
-        yield Article(doc_id, title, text), examples
-
-
-def read_qamr(data: Path, limit: int, rng: random.Random) -> list[Window]:
-    """Questions on single sentences; rows whose answer is no run of words are left out."""
-    sentences = {}
-    with gzip.open(data / "qamr_sentences.tsv.gz", "rt", encoding="utf-8") as stream:
-        for line in stream:
-            key, text = line.rstrip("\n").split("\t")[:2]
-            sentences[key] = [_QAMR_MARKS.get(word, word) for word in text.split(" ")]
-    windows = []
-    for name in ("qamr_dev", "qamr_test"):
-        with gzip.open(data / f"{name}.tsv.gz", "rt", encoding="utf-8") as stream:
-            for line in stream:
-                key, _, _, _, _, question, answer, *_rest = line.rstrip("\n").split("\t")
-                words = sentences.get(key)
-                indices = sorted(int(i) for i in answer.split())
-                if words is None or not indices or indices[-1] >= len(words):
-                    continue
-                if indices != list(range(indices[0], indices[-1] + 1)):
-                    continue
-                text, starts = _detokenise(words)
-                span = (starts[indices[0]], starts[indices[-1]] + len(words[indices[-1]]))
-                windows.append(Window(f"{question.rstrip('? ')}?", text, span))
-    rng.shuffle(windows)
-    return windows[:limit]
-
-
-def _detokenise(words: list[str]) -> tuple[str, list[int]]:
-    """Words joined as written, and where each starts."""
-    text, starts = "", []
-    for word in words:
-        glue = not text or re.match(r"^[.,;:!?)%’”]|^'s$|^n't$", word) or text[-1] in "(“"
-        text += "" if glue else " "
-        starts.append(len(text))
-        text += word
-    return text, starts
-
-
-def make_windows(data: Path, rng: random.Random, *, slice_only: bool = False) -> list[Window]:
-    """All training windows, in random order."""
-    pieces = WordPieces(find_model(PACKAGED_MODEL).tokenizer)
-    windows: list[Window] = []
-    for name in SQUAD_FORM:
-        articles, passages = [], {}
-        for article, examples in read_squad_form(data / f"{name}.json.gz", name):
-            if held_back(article.doc_id) or for_calibration(article.doc_id):
-                continue
-            size = rng.choice(PASSAGE_SIZES)
-            passages[article.doc_id] = cut_passages(article, pieces, max_tokens=size)
-            articles.append((article, examples))
-            if slice_only and len(articles) == 2:
-                break
-        flat = [p for group in passages.values() for p in group]
-        postings = Postings.build(p.span.text for p in flat)
-        # Questions on reviews are many and easy; news and encyclopedia count in full.
-        share = {"squadshifts_reddit": 0.6, "squadshifts_amazon_reviews": 0.4}.get(name, 1.0)
-        for article, examples in articles:
-            for example in examples:
-                if rng.random() < share:
-                    windows.extend(
-                        _windows_of(example, article, passages[article.doc_id], flat, postings, rng)
-                    )
-        _log.info("%s: %d windows so far", name, len(windows))
-    windows += read_qamr(data, 60 if slice_only else 9_000, rng)
-    rng.shuffle(windows)
-    return windows
-
-
-def _windows_of(
-    example: Example,
-    article: Article,
-    own: list[Passage],
-    all_passages: list[Passage],
-    postings: Postings,
-    rng: random.Random,
-) -> Iterator[Window]:
-    """The passage that answers, and with some chance one that does not."""
-    answers = {article.text[s:e].lower() for s, e in example.spans}
-    holding = [
-        (p, span)
-        for p in own
-        for span in example.spans
-        if p.span.start <= span[0] and span[1] <= p.span.end
-    ]
-    if holding:
-        passage, (start, end) = rng.choice(holding)
-        offset = passage.span.start
-        yield Window(example.question, passage.span.text, (start - offset, end - offset))
-    if rng.random() < 0.25:
-        siblings = [p for p in own if not _mentions(p, answers)]
-        if siblings:
-            yield Window(example.question, rng.choice(siblings).span.text, None)
-    elif rng.random() < 0.35:
-        scores = postings.scores(example.question)
-        for row in np.argsort(-scores, kind="stable")[:6]:
-            wrong = all_passages[int(row)]
-            if not _mentions(wrong, answers):
-                yield Window(example.question, wrong.span.text, None)
-                break
-
-
-def _mentions(passage: Passage, answers: set[str]) -> bool:
-    text = passage.span.text.lower()
-    return any(answer in text for answer in answers)
-
-
-def encode(window: Window, tokenizer: Any) -> tuple[list[int], int, int, int] | None:
-    """(token ids, number of question tokens, start, end); start and end are token positions, 0 for
-    no answer. None if the answer was cut off or does not fall on tokens."""
-    question = tokenizer.encode(window.question, add_special_tokens=False).ids[:QUESTION_TOKENS]
-    context = tokenizer.encode(window.text, add_special_tokens=False)
-    ids = assemble(question, context.ids, tokenizer)
-    room = MAX_TOKENS - len(question) - 3
-    if window.answer is None:
-        return ids, len(question), 0, 0
-    inside = [
-        i
-        for i, (s, e) in enumerate(context.offsets[:room])
-        if s < window.answer[1] and e > window.answer[0]
-    ]
-    if not inside or context.offsets[inside[-1]][1] < window.answer[1]:
-        return None
-    shift = len(question) + 2
-    return ids, len(question), inside[0] + shift, inside[-1] + shift
-
-
-def _batches(encoded: list[Any], rng: random.Random) -> list[list[Any]]:
-    """Batches of windows of like length, in random order."""
-    batches = []
-    for start in range(0, len(encoded), 50 * BATCH):
-        pool = sorted(encoded[start : start + 50 * BATCH], key=lambda item: len(item[0]))
-        batches += [pool[i : i + BATCH] for i in range(0, len(pool), BATCH)]
-    rng.shuffle(batches)
-    return batches
-
-
-def collate(batch: list[Any]) -> dict[str, np.ndarray]:
-    """Padded arrays of a batch, shape (windows, longest)."""
-    longest = max(len(ids) for ids, *_ in batch)
-    arrays = {
-        name: np.zeros((len(batch), longest), dtype=np.int64)
-        for name in ("input_ids", "attention_mask", "token_type_ids")
-    }
-    for row, (ids, question, *_rest) in enumerate(batch):
-        arrays["input_ids"][row, : len(ids)] = ids
-        arrays["attention_mask"][row, : len(ids)] = 1
-        arrays["token_type_ids"][row, question + 2 : len(ids)] = 1
-    return arrays
+    index = number[:, None].expand_as(values)
+    highest = torch.full((count, 2), -torch.inf).scatter_reduce(0, index, values, "amax")
+    highest = highest.detach()
+    sums = torch.zeros(count, 2).scatter_add(0, index, (values - highest[number]).exp())
+    return sums.log() + highest
 
 
 def train(data: Path, work: Path, *, slice_only: bool = False) -> Path:
     """Train from raw files; returns the path of the weights (16-bit safetensors, without the
-    frozen embeddings). Resumes from ``work/checkpoint.pt``."""
+    frozen embeddings), whose hash is written beside them. Resumes from the checkpoints in
+    ``work``."""
     import torch
     from safetensors.torch import save_file
     from tokenizers import Tokenizer
 
     work.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(SEED)
-    rng = random.Random(SEED)
+    torch.manual_seed(SEED)  # the head's first weights
     model = find_model(PACKAGED_MODEL)
     tokenizer = Tokenizer.from_file(str(model.tokenizer))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    windows = make_windows(data / "train", rng, slice_only=slice_only)
-    encoded = [e for e in (encode(w, tokenizer) for w in windows) if e is not None]
-    batches = _batches(encoded, rng)
-    answerable = sum(e[2] > 0 for e in encoded)
-    _log.info("%d windows, %d answerable, %d steps", len(encoded), answerable, len(batches))
-    network = build_network(model.folder)
-    weights = [p for p in network.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=PEAK_RATE, weight_decay=0.01)
-    steps = len(batches)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda step: min((step + 1) / (WARM_UP * steps), max(0.0, (steps - step) / steps)),
-    )
-    first = 0
-    checkpoint = work / "checkpoint.pt"
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        first = int(state["step"])
-        _log.info("resumed at step %d", first)
-    network.train()
-    started, running = time.perf_counter(), 0.0
-    for step in range(first, steps):
-        arrays = collate(batches[step])
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        start = torch.tensor([item[2] for item in batches[step]])
-        end = torch.tensor([item[3] for item in batches[step]])
-        # The question's own tokens can be no answer; the first position is "none".
-        allowed = (tensors["token_type_ids"] == 1) & (tensors["attention_mask"] == 1)
-        allowed[:, 0] = True
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network(**tensors)
-        logits = logits.float().masked_fill(~allowed[:, :, None], -1e4)
-        loss = (
-            torch.nn.functional.cross_entropy(logits[..., 0], start)
-            + torch.nn.functional.cross_entropy(logits[..., 1], end)
-        ) / 2
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        schedule.step()
-        running = loss.item() if step == first else 0.98 * running + 0.02 * loss.item()
-        if (step + 1) % 50 == 0:
-            rate = (step + 1 - first) / (time.perf_counter() - started)
-            _log.info("step %d of %d, loss %.3f, %.2f steps/s", step + 1, steps, running, rate)
-        if (step + 1) % CHECKPOINT_EVERY == 0:
-            partial = work / "checkpoint.partial"
-            torch.save(
-                {
-                    "network": network.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "step": step + 1,
-                },
-                partial,
-            )
-            partial.replace(checkpoint)
+    light = work / "encoder"
+    prepare_light(model, light, known=form_sha256(light) if has_form(light) else None)
+    encoder = LightEncoder(light, model.tokenizer)
+    inputs = Inputs(data / "train", WordPieces(model.tokenizer), encoder, slice_only)
+    network = build_network(model.folder, attention="eager")
+    for stage in STAGES:
+        rng = random.Random(f"{SEED} {stage.name}")
+        groups = stage.groups(inputs, rng)
+        encoded = encode_groups(groups, tokenizer)
+        steps = [batch for _ in range(stage.epochs) for batch in batches(encoded, rng)]
+        count = sum(len(group) for group in encoded)
+        _log.info(
+            "%s: %d groups, %d windows (%d more whose answer lies beyond the window), %d steps",
+            stage.name, len(encoded), count, sum(map(len, groups)) - count, len(steps),
+        )  # fmt: skip
+        _run(network, stage, steps, work / f"{stage.name}.pt")
     shipped = {
         name: tensor.to(torch.float16).contiguous()
         for name, tensor in network.state_dict().items()
@@ -347,7 +168,135 @@ def train(data: Path, work: Path, *, slice_only: bool = False) -> Path:
     }
     path = work / "reader.safetensors"
     save_file(shipped, path)
+    path.with_suffix(".sha256").write_text(f"{file_sha256(path)}  {path.name}\n")
     return path
+
+
+def _run(network: Any, stage: Stage, steps: list[list[list[Encoded]]], checkpoint: Path) -> None:
+    """Train the network, in place, on one stage's batches, going on from the checkpoint.
+
+    Raises:
+        RagError: The checkpoint is of other data or settings.
+    """
+    import torch
+
+    # The arithmetic is 16-bit throughout; the optimiser keeps the weights in 32 bits, where small
+    # steps are not lost, and each step copies them over.
+    masters = [p for p in network.parameters() if p.requires_grad]
+    fast = copy.deepcopy(network).bfloat16().train()
+    weights = [p for p in fast.parameters() if p.requires_grad]
+    dropout = _Dropout(stage.dropout)
+    _replace_dropout(fast, dropout)
+    optimiser = torch.optim.AdamW(masters, lr=stage.peak_rate, weight_decay=0.01, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda step: min(
+            (step + 1) / (WARM_UP * len(steps)), max(0.0, (len(steps) - step) / len(steps))
+        ),
+    )
+    first, digest = 0, _digest(stage, steps)
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, weights_only=True)
+        if state["digest"] != digest:
+            raise RagError(
+                f"{checkpoint} was trained on other data or with other settings; give another "
+                "--work folder, or delete it."
+            )
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        dropout.set_state(state["random"])
+        first = int(state["step"])
+        _log.info("%s: resumed at step %d", stage.name, first)
+
+    def save(step: int) -> None:
+        partial = checkpoint.with_suffix(".partial")
+        torch.save(
+            {
+                "network": network.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "random": dropout.state(),
+                "step": step,
+                "digest": digest,
+            },
+            partial,
+        )
+        partial.replace(checkpoint)
+
+    _copy_weights(masters, weights)
+    started, running = time.perf_counter(), 0.0
+    for step in range(first, len(steps)):
+        arrays = {name: torch.from_numpy(array) for name, array in collate(steps[step]).items()}
+        inputs = {n: arrays[n] for n in ("input_ids", "attention_mask", "token_type_ids")}
+        loss = span_loss(fast(**inputs), arrays)
+        loss.backward()
+        for master, weight in zip(masters, weights, strict=True):
+            master.grad, weight.grad = weight.grad.float(), None
+        torch.nn.utils.clip_grad_norm_(masters, 1.0)
+        optimiser.step()
+        schedule.step()
+        _copy_weights(masters, weights)
+        running = loss.item() if step == first else 0.98 * running + 0.02 * loss.item()
+        if (step + 1) % 50 == 0:
+            rate = (step + 1 - first) / (time.perf_counter() - started)
+            _log.info(
+                "%s: step %d of %d, loss %.3f, %.2f steps/s",
+                stage.name, step + 1, len(steps), running, rate,
+            )  # fmt: skip
+        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == len(steps):
+            save(step + 1)
+
+
+def _digest(stage: Stage, steps: list[list[list[Encoded]]]) -> str:
+    """Hash of what a stage learns from, and how."""
+    hashed = hashlib.sha256(repr((stage.name, stage.peak_rate, stage.dropout, SEED)).encode())
+    for batch in steps:
+        for window in (window for group in batch for window in group):
+            hashed.update(repr((window.ids, window.starts, window.ends)).encode())
+    return hashed.hexdigest()
+
+
+def _copy_weights(source: list[Any], target: list[Any]) -> None:
+    import torch
+
+    with torch.no_grad():
+        for old, new in zip(target, source, strict=True):
+            old.copy_(new)
+
+
+class _Dropout:
+    """Dropout drawn by NumPy: torch's own takes as long on a CPU as the layer it follows."""
+
+    def __init__(self, share: float) -> None:
+        self._threshold = round(share * 256)
+        self._bits = np.random.PCG64(SEED)
+        self._rng = np.random.Generator(self._bits)
+
+    def __call__(self, hidden: Any) -> Any:
+        import torch
+
+        if not self._threshold:
+            return hidden
+        drawn = np.frombuffer(self._rng.bytes(hidden.numel()), dtype=np.uint8)
+        kept = torch.from_numpy(drawn >= self._threshold).view(hidden.shape)
+        return hidden * (kept.to(hidden.dtype) * (256 / (256 - self._threshold)))
+
+    def state(self) -> str:
+        """Where the random numbers are, as JSON."""
+        return json.dumps(self._bits.state)
+
+    def set_state(self, state: str) -> None:
+        """Go on from where ``state`` was taken."""
+        self._bits.state = json.loads(state)
+
+
+def _replace_dropout(network: Any, dropout: _Dropout) -> None:
+    import torch
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.forward = dropout
 
 
 def main() -> None:

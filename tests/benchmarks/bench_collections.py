@@ -7,7 +7,7 @@ as wrong, for every system alike.
 ``seeds``
     The three articles; questions of the test half that have an answer and no history.
 ``new_wiki``
-    Encyclopedia articles held back from training (``rag.reader.train.held_back``), each paragraph
+    Encyclopedia articles held back from training (``rag.reader.datasets.held_back``), each paragraph
     a document, relevant to the questions asked on it.
 ``newsqa``
     CNN articles held back from training. Nothing is dropped: many questions presume the article
@@ -33,7 +33,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rag.reader.train import held_back, squad_entries
+from rag.reader.datasets import held_back, squad_entries
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_QUESTIONS = 1_200

@@ -11,7 +11,7 @@ question; what is relevant stays with the caller. Settings and threads are each 
 ``ours``
     ``rag.build_index`` and ``rag.Assistant``. The networks are converted once for an index folder;
     ``prepare`` does that over a corpus of one sentence, so that ``index`` is the time for the
-    articles. Shown is the best answer found, however doubtful (``min_confidence=0``), so that it
+    articles. Shown is the best answer found, however doubtful (``error_rate=1``), so that it
     is compared on every question; whether the default would have declined is recorded beside it.
 ``langchain``
     The pipeline of the LangChain tutorial: its recursive splitter with 1000 and 200 characters,
@@ -87,7 +87,7 @@ class Ours:
 
     def look(self, question: str) -> tuple[list[str], str]:
         hits = self._assistant.search(question, k=CHUNKS_RANKED)
-        shown = self._assistant.answer(question, min_confidence=0).text
+        shown = self._assistant.answer(question, error_rate=1.0).text
         return [hit.passage.span.doc_id for hit in hits], shown
 
 
