@@ -31,7 +31,7 @@ with tempfile.TemporaryDirectory() as folder:
     with rag.Assistant.open(folder) as assistant:
         answers = [assistant.answer(q) for q in (
             "How much is the equipment left in Afghanistan worth?",
-            "What did Balkhi say about mining?",
+            "What would the Taliban be open to US companies investing in?",
             "Who won the football world cup in 1998?")]
         assistant.as_retriever().invoke("mining operations")
         assistant.locate("We have flagged it.")

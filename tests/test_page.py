@@ -146,7 +146,7 @@ def test_a_card_opens_the_article_at_the_quoted_words(page):
 
 
 def test_the_keyboard_alone_opens_a_source(page):
-    ask(page, "What did Balkhi say about mining?")
+    ask(page, "What would the Taliban be open to US companies investing in?")
     page.wait_for_selector("#rag-sources .rag-card")
     page.locator("#rag-sources .rag-card").first.focus()
     page.keyboard.press("Enter")
@@ -188,7 +188,7 @@ def test_two_people_do_not_see_each_other(browser, address, page):
     other = browser.new_context().new_page()
     other.goto(address)
     other.wait_for_selector("#rag-question textarea")
-    ask(page, "What did Balkhi say about mining?")
+    ask(page, "What would the Taliban be open to US companies investing in?")
     assert other.locator("#rag-sources .rag-card").count() == 0
     ask(other, "Who won the football world cup in 1998?")
     assert "mining operations" in last_reply(page)
