@@ -83,8 +83,8 @@ def compose(
 
     Returns:
         Whole sentences as quotes, numbered in order of importance, and up to
-        ``MAX_ALTERNATIVES`` alternatives, numbered on. A sentence that opens with a pronoun brings the sentence before it, in the
-        same quote.
+        ``MAX_ALTERNATIVES`` alternatives, numbered on. A sentence that opens with a pronoun
+        brings the sentence before it, in the same quote.
     """
     confidence = readings[0].confidence if readings else 0.0
     if not readings or confidence < min_confidence:

@@ -6,7 +6,7 @@ are not those held back for measuring. Each is asked of all articles that are no
 (those on CNN articles: of their own article), and again where it has no answer: with its whole
 article taken away, and as a near miss: with every passage taken away that holds the answer's words,
 or altered so that its answer is none (``rag.reader.near_miss``, which the network was trained on
-too: near misses that people write are harder). `SHARES` says how these weigh. To these come the ``dev`` half of
+too: near misses that people write are harder). ``SHARES`` says how these weigh. To these come the ``dev`` half of
 ``tests/questions.jsonl`` over the seeds. Nothing under ``eval/`` is read; nothing is chosen on the
 ``test`` half.
 
