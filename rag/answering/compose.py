@@ -159,18 +159,21 @@ def _take_side(reading: Reading, sides: list[_Side], min_confidence: float) -> N
 
 def agree(one: str, other: str) -> bool:
     """True if two short answers say the same, one perhaps in more words. Numbers are the same only
-    with the same scale and no other sign; a scale alone ("billions") agrees with its numbers.
+    with the same scale and no other sign, one perhaps without any; a scale alone ("billions")
+    agrees with its numbers. Which of the two comes first makes no difference.
 
     >>> agree("Anna Lind", "the minister, Anna Lind"), agree("12", "At least 12")
     (True, True)
     >>> agree("12", "12 million"), agree("$12", "12 %"), agree("Lind", "Holm")
     (False, False, False)
+    >>> agree("$12", "12"), agree("12", "$12")
+    (True, True)
     >>> agree("billions of dollars", "about $7 billion"), agree("$7 billion", "7 billion dollars")
     (True, True)
     """
     (numbers, scales, signs), (others, other_scales, other_signs) = map(_quantity, (one, other))
     if numbers and others:
-        if (numbers, scales) != (others, other_scales) or (signs and other_signs != signs):
+        if (numbers, scales) != (others, other_scales) or (signs and other_signs and signs != other_signs):
             return False
     elif scales and other_scales:
         return scales <= other_scales or other_scales <= scales

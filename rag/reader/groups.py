@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,19 +24,50 @@ from rag.models.embed import Encoder
 from rag.reader import datasets
 from rag.reader.datasets import SQUAD_FORM, Example, for_calibration, held_back, read_squad_form
 from rag.reader.near_miss import altered, without_answer
+from rag.reader.reported import reported_groups
 from rag.reader.windows import Group, Window
 
 _log = logging.getLogger("rag.train")
 PASSAGE_SIZES = (96, 128, 128, 144)
-_SHARES = {"squadshifts_amazon_reviews": 0.6, "newsqa_438": 2.0}
-"""How often a question is taken, once where nothing is said: those on reviews are many and much
-alike; those on news are few, and news is what the product reads."""
-_QAMR_GROUPS = 12_000
-_SUBJQA_GROUPS = 6_000
 _CANDIDATES = 8
 """How far down a ranking wrong passages are drawn from."""
 _CHANCES = (("without", 0.25), ("sibling", 0.15), ("lexical", 0.2), ("dense", 0.2))
-_ALTERED = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How much is taken of what.
+
+    Attributes:
+        shares: How often a question of a file is taken, once where nothing is said: those on
+            reviews are many and much alike; those on news are few, and news is what the product
+            reads.
+        qamr, subjqa: At most so many groups of these.
+        altered: Of questions, how many are asked in an altered form too.
+        reported: Whether unlabelled news is asked what people said.
+    """
+
+    shares: Mapping[str, float]
+    qamr: int
+    subjqa: int
+    altered: float
+    reported: bool
+
+
+FIRST = Mixture(
+    shares={"squadshifts_amazon_reviews": 0.6, "newsqa_438": 2.0},
+    qamr=12_000,
+    subjqa=6_000,
+    altered=0.35,
+    reported=False,
+)
+SECOND = Mixture(
+    shares={"squadshifts_new_wiki": 1.5, "squadshifts_amazon_reviews": 0.6, "newsqa_438": 3.0},
+    qamr=40_000,
+    subjqa=8_000,
+    altered=0.5,
+    reported=True,
+)
 
 
 def question_groups(
@@ -44,6 +75,7 @@ def question_groups(
     pieces: WordPieces,
     encoder: Encoder,
     rng: random.Random,
+    mixture: Mixture,
     *,
     slice_only: bool = False,
 ) -> list[Group]:
@@ -56,17 +88,21 @@ def question_groups(
             if not held_back(article.doc_id) and not for_calibration(article.doc_id)
         ]
         source = _Source(articles[:2] if slice_only else articles, pieces, encoder, rng)
-        groups += source.groups(_SHARES.get(name, 1.0), rng)
+        groups += source.groups(mixture.shares.get(name, 1.0), mixture.altered, rng)
         _log.info("%s: %d groups so far", name, len(groups))
-    qamr = datasets.read_qamr(data, 60 if slice_only else _QAMR_GROUPS, rng)
+    qamr = datasets.read_qamr(data, 60 if slice_only else mixture.qamr, rng)
     subjqa = datasets.read_subjqa(
-        data / "subjqa.jsonl.gz", 60 if slice_only else _SUBJQA_GROUPS, rng
+        data / "subjqa.jsonl.gz", 60 if slice_only else mixture.subjqa, rng
     )
     wikiqa = datasets.read_wikiqa(data, rng)
     trecqa = datasets.read_trecqa(data / "trecqa_train.xml.gz", rng)
     quiz = [] if slice_only else list(_quiz_groups(data, pieces, rng))
+    reported: list[Group] = []
+    if mixture.reported:
+        articles = datasets.read_news(data / "news_text.jsonl.gz", 40 if slice_only else None)
+        reported = list(reported_groups(articles, pieces, rng))
     for name, found in (("qamr", qamr), ("subjqa", subjqa), ("wikiqa", wikiqa),
-                        ("trecqa", trecqa), ("newsquiz", quiz)):  # fmt: skip
+                        ("trecqa", trecqa), ("newsquiz", quiz), ("reported", reported)):  # fmt: skip
         groups += found[:60] if slice_only else found
         _log.info("%s: %d groups so far", name, len(groups))
     rng.shuffle(groups)
@@ -111,17 +147,18 @@ class _Source:
         self._encoder = encoder
         self._vectors = encoder.encode(self._texts)
 
-    def groups(self, share: float, rng: random.Random) -> Iterator[Group]:
-        """The groups of every question, each taken ``share`` times on average."""
+    def groups(self, share: float, changed: float, rng: random.Random) -> Iterator[Group]:
+        """The groups of every question, each taken ``share`` times on average, and ``changed`` as
+        often altered."""
         for (article, examples), own in zip(self._articles, self._passages, strict=True):
             for number, example in enumerate(examples):
                 answers = frozenset(article.text[s:e].lower() for s, e in example.spans)
                 near = [e.question for e in examples[max(0, number - 30) : number + 30]]
                 asked = _Asked(example, article, own, answers, near)
                 for _ in range(int(share + rng.random())):
-                    yield from self._of(asked, rng)
+                    yield from self._of(asked, changed, rng)
 
-    def _of(self, asked: _Asked, rng: random.Random) -> Iterator[Group]:
+    def _of(self, asked: _Asked, changed: float, rng: random.Random) -> Iterator[Group]:
         example, text = asked.example, asked.article.text
         holding = [p for p in asked.own if _inside(p, example.spans)]
         passage = rng.choice(holding) if holding else None
@@ -137,7 +174,7 @@ class _Source:
                     windows.append(Window(example.question, wrong, ()))
         if windows:
             yield tuple(windows)
-        if passage is not None and rng.random() < _ALTERED:
+        if passage is not None and rng.random() < changed:
             evidence = " ".join(
                 text[start:end]
                 for start, end in passage.sentences

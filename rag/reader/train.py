@@ -7,8 +7,10 @@ and an end score, and the first position stands for "no answer here" (as in BERT
 Devlin et al. 2019). The word embeddings are frozen: they are read from the packaged model again,
 so the weights shipped are the six layers alone.
 
-Two stages: ``recurring`` learns to find what recurs, on unlabelled news (``rag.reader.recurring``),
-``questions`` then learns from questions with answers (``rag.reader.groups``). Where a question
+Three stages: ``recurring`` learns to find what recurs, on unlabelled news
+(``rag.reader.recurring``), ``questions`` then learns from questions with answers
+(``rag.reader.groups``), and ``again`` goes on with more of them and with what people said in the
+news (``rag.reader.reported``). Where a question
 is seen with several passages, the scores of all their words are also normalised together, so that
 they compare across passages (Clark & Gardner, ACL 2018, https://aclanthology.org/P18-1078/).
 Articles held back are never trained on. Seeds are fixed; a run goes on from its last checkpoint
@@ -26,6 +28,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,7 @@ from rag.models.embed import Encoder, LightEncoder, find_model, prepare_light
 from rag.models.light import file_sha256, form_sha256, has_form
 from rag.models.span_network import build_network
 from rag.reader.datasets import read_news
-from rag.reader.groups import question_groups
+from rag.reader.groups import FIRST, SECOND, Mixture, question_groups
 from rag.reader.recurring import recurring_windows
 from rag.reader.windows import Encoded, Group, batches, collate, encode_groups
 from rag.settings import PACKAGED_MODEL
@@ -79,15 +82,16 @@ def _recurring(inputs: Inputs, rng: random.Random) -> list[Group]:
     return groups
 
 
-def _questions(inputs: Inputs, rng: random.Random) -> list[Group]:
+def _questions(mixture: Mixture, inputs: Inputs, rng: random.Random) -> list[Group]:
     return question_groups(
-        inputs.data, inputs.pieces, inputs.encoder, rng, slice_only=inputs.slice_only
+        inputs.data, inputs.pieces, inputs.encoder, rng, mixture, slice_only=inputs.slice_only
     )
 
 
 STAGES = (
     Stage("recurring", _recurring, epochs=1, peak_rate=3e-4, dropout=0.0),
-    Stage("questions", _questions, epochs=2, peak_rate=2e-4, dropout=0.1),
+    Stage("questions", partial(_questions, FIRST), epochs=2, peak_rate=2e-4, dropout=0.1),
+    Stage("again", partial(_questions, SECOND), epochs=2, peak_rate=1.5e-4, dropout=0.1),
 )
 
 
@@ -210,7 +214,7 @@ def _run(network: Any, stage: Stage, steps: list[list[list[Encoded]]], checkpoin
         _log.info("%s: resumed at step %d", stage.name, first)
 
     def save(step: int) -> None:
-        partial = checkpoint.with_suffix(".partial")
+        unfinished = checkpoint.with_suffix(".partial")
         torch.save(
             {
                 "network": network.state_dict(),
@@ -220,9 +224,9 @@ def _run(network: Any, stage: Stage, steps: list[list[list[Encoded]]], checkpoin
                 "step": step,
                 "digest": digest,
             },
-            partial,
+            unfinished,
         )
-        partial.replace(checkpoint)
+        unfinished.replace(checkpoint)
 
     _copy_weights(masters, weights)
     started, running = time.perf_counter(), 0.0
