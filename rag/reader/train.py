@@ -91,7 +91,7 @@ def _questions(mixture: Mixture, inputs: Inputs, rng: random.Random) -> list[Gro
 STAGES = (
     Stage("recurring", _recurring, epochs=1, peak_rate=3e-4, dropout=0.0),
     Stage("questions", partial(_questions, FIRST), epochs=2, peak_rate=2e-4, dropout=0.1),
-    Stage("again", partial(_questions, SECOND), epochs=2, peak_rate=1.5e-4, dropout=0.1),
+    Stage("again", partial(_questions, SECOND), epochs=1, peak_rate=1.5e-4, dropout=0.1),
 )
 
 
