@@ -33,7 +33,7 @@ lint: $(STAMP)  ## check style and types
 bench: $(STAMP)  ## measure; needs the data folder named by RAG_BENCH_DATA for the larger part
 	@$(BIN)/python tests/benchmarks/bench.py
 
-clean:  ## remove the virtual environment, the built index and caches
+clean:  ## remove the virtual environment, the built index and caches; what people added stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	find index -mindepth 1 ! -name README.md -delete
+	find index -mindepth 1 -maxdepth 1 ! -name README.md ! -name uploads ! -name feedback ! -name runs -exec rm -rf {} +

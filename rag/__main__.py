@@ -6,7 +6,6 @@ A RagError is one line on stderr and exit code 1; wrong usage exits 2; abstainin
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import logging
 import os
@@ -17,7 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rag.datatypes import Answer, Citation, Hit, IndexReport, QuoteMatch, RagError
+from rag.datatypes import Answer, Citation, Hit, IndexReport, QuoteMatch, RagError, as_json
 from rag.settings import Settings, load_settings
 
 _WIDTH = 92
@@ -108,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--corpus", type=Path, help="built into an index first, if there is none")
     chat.add_argument("--host", help="address to bind to (default: 127.0.0.1)")
     chat.add_argument("--port", type=int, help="port (default: 7860)")
+    chat.add_argument(
+        "--public",
+        action="store_true",
+        default=None,
+        help="for strangers: no uploads, removal or evaluation; bounded queue and feedback",
+    )
+    chat.add_argument(
+        "--share",
+        action="store_true",
+        default=None,
+        help="make a public link through Gradio's servers (off by default)",
+    )
     command("doctor", _doctor, "check the installation and the index")
     return parser
 
@@ -218,7 +229,12 @@ def _chat(options: argparse.Namespace, settings: Settings) -> int:
 
     launch(
         load_settings(
-            corpus=options.corpus, index=options.index, host=options.host, port=options.port
+            corpus=options.corpus,
+            index=options.index,
+            host=options.host,
+            port=options.port,
+            public=options.public,
+            share=options.share,
         )
     )
     return 0
@@ -236,21 +252,8 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
     return 0 if sound else 1
 
 
-def _plain(value: Any) -> Any:
-    """Records as JSON values: dates in ISO form, nothing renamed."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, date):
-        return value.isoformat()
-    return value
-
-
 def _print_json(record: Any) -> None:
-    print(json.dumps(_plain(record), ensure_ascii=False))
+    print(json.dumps(as_json(record), ensure_ascii=False))
 
 
 def _wrap(text: str, indent: str = "") -> str:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rag.answering.compose import compose
-from rag.answering.conversation import Turn, Understood, understand
+from rag.answering.conversation import Turn, Understood, understand, unheard
 from rag.answering.locate import locate
 from rag.answering.verify import checked
 from rag.datatypes import (
@@ -26,8 +26,10 @@ from rag.datatypes import (
     IndexNotFoundError,
     QuoteMatch,
     RagError,
+    Skipped,
 )
 from rag.index.opened import OpenIndex
+from rag.index.store import Listed
 from rag.reader import Reader, open_reader
 from rag.retrieve.search import Filter, search
 from rag.settings import Settings, load_settings
@@ -88,6 +90,7 @@ class Assistant:
         published_from: date | str | None = None,
         published_to: date | str | None = None,
         error_rate: float | None = None,
+        hits: int | None = None,
     ) -> Answer:
         """Answer from the corpus in exact quotes, or abstain with a reason.
 
@@ -100,10 +103,11 @@ class Assistant:
                 bound, articles without a date are left out, and a note says how many.
             error_rate: In place of the setting: the tolerated share of wrong answers among those
                 given, in [0, 1]. 1 shows the best found, however doubtful.
+            hits: In place of the setting: how many passages are read, 1 to 100.
 
         Raises:
             RagError: The question is too long, a date cannot be read, the bounds cross, or
-                ``error_rate`` is out of range.
+                ``error_rate`` or ``hits`` is out of range.
         """
         started = time.perf_counter()
         filter = _filter(as_of, outlets, published_from, published_to)
@@ -112,13 +116,16 @@ class Assistant:
             raise RagError(
                 f"error_rate must be between 0 and 1, got {error_rate}; 0.1 is one in ten."
             )
+        depth = self._settings.hits if hits is None else hits
+        if not 1 <= depth <= 100:
+            raise RagError(f"hits must be between 1 and 100, got {hits}; 5 is the usual number.")
         question = self._clean(question)
         if self._settings.log_questions:
             _log.info("question: %s", question)
         with self._use() as state:
             if not re.search(r"\w", question):
                 return _abstain(question, "empty_question", started)
-            answer = self._answer(state, question, history, filter, tolerated, started)
+            answer = self._answer(state, question, history, filter, tolerated, depth, started)
             return checked(answer, state.index.store.sound_article)
 
     def _answer(
@@ -128,11 +135,12 @@ class Assistant:
         history: Sequence[Turn],
         filter: Filter,
         error_rate: float,
+        depth: int,
         started: float,
     ) -> Answer:
         index = state.index
         understood = understand(question, history, index.postings)
-        hits, vector = self._search(state, understood, self._settings.hits, filter)
+        hits, vector = self._search(state, understood, depth, filter)
         notes = [*understood.notes, *_filter_notes(state, filter)]
         if not hits:
             reason = "filtered_out" if filter.active else "not_in_corpus"
@@ -149,7 +157,9 @@ class Assistant:
         if draft.reason is not None:
             reason = draft.reason
             if reason == "not_in_corpus":
-                reason = self._why_not(state, understood, filter, min_confidence)
+                reason = self._why_not(state, understood, filter, depth, min_confidence)
+            if reason == "not_in_corpus":
+                notes += _unheard_note(unheard(understood.asked, index.postings))
             return _abstain(question, reason, started, understood, hits, notes, draft.confidence)
         return Answer(
             question=question,
@@ -168,12 +178,17 @@ class Assistant:
         )
 
     def _why_not(
-        self, state: _State, understood: Understood, filter: Filter, min_confidence: float
+        self,
+        state: _State,
+        understood: Understood,
+        filter: Filter,
+        depth: int,
+        min_confidence: float,
     ) -> str:
         """``filtered_out`` if the whole corpus would have answered, else ``not_in_corpus``."""
         if not filter.active:
             return "not_in_corpus"
-        hits, vector = self._search(state, understood, self._settings.hits, Filter())
+        hits, vector = self._search(state, understood, depth, Filter())
         readings = state.reader.read(understood.asked, vector, hits)
         found = readings and readings[0].confidence >= min_confidence
         return "filtered_out" if found else "not_in_corpus"
@@ -239,6 +254,19 @@ class Assistant:
                 raise IndexMismatchError(
                     f"the index in {self._folder} is damaged ({error}); run python -m rag doctor."
                 ) from error
+
+    def listing(
+        self, search: str = "", limit: int = 50, offset: int = 0
+    ) -> tuple[int, list[Listed]]:
+        """(how many articles match, ``limit`` of them from ``offset`` on), ordered by doc_id; see
+        ``Store.listing``. No text is read."""
+        with self._use() as state:
+            return state.index.store.listing(search, limit, offset)
+
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What the last build left out, and why."""
+        with self._use() as state:
+            return state.index.store.skipped()
 
     def outlets(self) -> list[str]:
         """Every outlet's name, sorted."""
@@ -401,6 +429,14 @@ def _filter(
         published_from=first,
         published_to=min(ends) if ends else None,
     )
+
+
+def _unheard_note(missing: Sequence[str]) -> list[str]:
+    """Says which words of a declined question stand nowhere in the corpus."""
+    if not missing:
+        return []
+    listed = ", ".join(f"“{word}”" for word in missing[:5])
+    return [f"No passage has the word{'s' if len(missing) > 1 else ''} {listed}."]
 
 
 def _filter_notes(state: _State, filter: Filter) -> list[str]:

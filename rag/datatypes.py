@@ -6,11 +6,13 @@ into ``Article.text``, half-open. Ranks start at 1; a higher score is better.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 
 class RagError(Exception):
@@ -267,3 +269,16 @@ class IndexReport:
     removed: int
     skipped: tuple[Skipped, ...]
     seconds: float
+
+
+def as_json(value: Any) -> Any:
+    """A record as JSON values, with exactly its field names; dates in ISO form."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [as_json(item) for item in value]
+    if isinstance(value, dict):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, date):
+        return value.isoformat()
+    return value

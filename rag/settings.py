@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rag.datatypes import RagError
@@ -56,6 +56,24 @@ class Settings(BaseSettings):
     log_questions: bool = Field(False, description="Log questions to stderr (off: never).")
     host: str = Field("127.0.0.1", description="Address the page binds to.")
     port: int = Field(7860, ge=1, le=65535, description="Port the page binds to.")
+    user: str = Field("", description="Name asked for by the page; with RAG_PASSWORD (off: none).")
+    password: SecretStr = Field(
+        SecretStr(""), description="Password asked for by the page; there is no default one."
+    )
+    public: bool = Field(
+        False,
+        description="A page for strangers: no uploads, no removal, no evaluation, short queue.",
+    )
+    share: bool = Field(
+        False, description="Make a public link through Gradio's servers (off: nothing leaves)."
+    )
+    uploads: bool = Field(True, description="Let people add articles through the page.")
+    max_upload_mb: float = Field(20.0, gt=0, description="Largest uploaded file (megabytes).")
+    max_upload_files: int = Field(20, ge=1, description="Most files uploaded at once.")
+    max_uploads: int = Field(1_000, ge=1, description="Most uploaded files kept in all.")
+    max_feedback_mb: float = Field(
+        10.0, gt=0, description="Feedback beyond this size is not taken (megabytes)."
+    )
 
 
 def load_settings(**overrides: object) -> Settings:

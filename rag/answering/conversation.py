@@ -125,6 +125,20 @@ def mend(question: str, postings: Postings) -> tuple[str, tuple[str, ...]]:
     return mended, tuple(reversed(notes))
 
 
+def unheard(question: str, postings: Postings) -> tuple[str, ...]:
+    """The question's words that no passage has in any form, in order, as typed; without those
+    that any text may lack or have ("called", "much")."""
+    known = word_counts()
+    missing: dict[str, str] = {}
+    for match in re.finditer(r"\w+(?:[’'-]\w+)*", question):
+        found = [w for w in words(match.group()) if w not in STOPWORDS]
+        if found and not any(
+            known.get(w, 0) >= _COMMON or postings.document_frequency(stem(w)) for w in found
+        ):
+            missing.setdefault(match.group().lower(), match.group())
+    return tuple(missing.values())
+
+
 def _candidates(word: str, postings: Postings, known: dict[str, int], limit: int) -> Iterator[str]:
     """Words of like length that the corpus uses, or that every text uses. The corpus' own terms
     are stems; those that no known word has are mostly names, which stand for themselves."""

@@ -1,4 +1,4 @@
-"""Read a corpus: a folder of text, Markdown and JSONL files, or one such file.
+"""Read a corpus: a folder of text, Markdown, JSONL, HTML, PDF and Word files, or one such file.
 
 Files are walked in a stable order (folders and names sorted by code point). What cannot become
 an article is yielded as ``Skipped`` with a named reason; one bad file never stops the rest.
@@ -17,12 +17,20 @@ from pathlib import Path
 from types import MappingProxyType
 
 from rag.corpus.decode import NotTextError, decode, normalise_newlines
+from rag.corpus.extract import (
+    HTML_SUFFIXES,
+    PDF_SUFFIXES,
+    WORD_SUFFIXES,
+    ExtractionError,
+    ExtractionProcess,
+)
 from rag.corpus.header import Header, parse_date, read_header
 from rag.datatypes import Article, CorpusError, Skipped
 
 TEXT_SUFFIXES = frozenset({".txt", ".text"})
 MARKDOWN_SUFFIXES = frozenset({".md", ".markdown"})
 JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+EXTRACTED_SUFFIXES = HTML_SUFFIXES | PDF_SUFFIXES | WORD_SUFFIXES
 _KNOWN_FIELDS = frozenset({"id", "url", "title", "text", "source", "outlet", "published"})
 
 
@@ -51,8 +59,8 @@ def scan(root: Path) -> list[FileStat | Skipped]:
         mode = root.stat().st_mode
     except OSError as error:
         raise CorpusError(
-            f"cannot read the corpus {root} ({error.strerror}); give a folder of .txt, .md or "
-            ".jsonl files with --corpus."
+            f"cannot read the corpus {root} ({error.strerror}); besides .html, .pdf or .docx files "
+            "you can give a folder of .txt, .md or .jsonl files with --corpus."
         ) from error
     if not stat.S_ISDIR(mode):
         return [_stat_file(root, root.name)]
@@ -99,17 +107,26 @@ def read_articles(
 ) -> Iterator[Article | Skipped]:
     """The articles of scanned files, in order; each text and each id only once.
 
-    Skipped with reason: ``unsupported`` (file type), ``oversized`` (more than ``max_bytes``),
-    ``empty``, ``binary``, ``undecodable``, ``unreadable``, ``malformed`` and ``no_text`` (JSONL
-    records), ``duplicate`` (same text as an earlier article), ``duplicate_id``.
+    Skipped with reason: ``unsupported`` (file type), ``oversized`` (more than ``max_bytes``, as it
+    lies or of text; too many pages), ``empty``, ``binary``, ``undecodable``, ``unreadable``,
+    ``malformed`` (JSONL records; HTML, PDF and Word files), ``no_text`` (JSONL records),
+    ``encrypted`` and ``too_slow`` (PDF, Word and HTML files), ``duplicate`` (same text as an
+    earlier article), ``duplicate_id``.
     """
+    with ExtractionProcess() as process:
+        yield from _without_copies(files, max_bytes, process)
+
+
+def _without_copies(
+    files: list[FileStat | Skipped], max_bytes: int, process: ExtractionProcess
+) -> Iterator[Article | Skipped]:
     first_with: dict[str, str] = {}
     seen_ids: set[str] = set()
     for file in files:
         if isinstance(file, Skipped):
             yield file
             continue
-        for item in _read_file(file, max_bytes):
+        for item in _read_file(file, max_bytes, process):
             if isinstance(item, Article):
                 if item.doc_id in seen_ids:
                     yield Skipped(item.doc_id, "duplicate_id", f"in {file.doc_id}")
@@ -124,13 +141,17 @@ def read_articles(
             yield item
 
 
-def _read_file(file: FileStat, max_bytes: int) -> Iterator[Article | Skipped]:
+def _read_file(
+    file: FileStat, max_bytes: int, process: ExtractionProcess
+) -> Iterator[Article | Skipped]:
     suffix = file.path.suffix.lower()
     try:
         if suffix in JSONL_SUFFIXES:
             yield from _read_jsonl(file, max_bytes)
         elif suffix in TEXT_SUFFIXES | MARKDOWN_SUFFIXES:
             yield _read_text(file, max_bytes, markdown=suffix in MARKDOWN_SUFFIXES)
+        elif suffix in EXTRACTED_SUFFIXES:
+            yield _extract(file, suffix, max_bytes, process)
         else:
             yield Skipped(file.doc_id, "unsupported", f"file type {suffix or '(none)'}")
     except OSError as error:
@@ -156,6 +177,29 @@ def _read_text(file: FileStat, max_bytes: int, *, markdown: bool) -> Article | S
         published=header.published,
         url=header.url,
         source_sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _extract(
+    file: FileStat, suffix: str, max_bytes: int, process: ExtractionProcess
+) -> Article | Skipped:
+    if file.size > max_bytes:
+        return Skipped(file.doc_id, "oversized", f"{file.size} bytes, limit {max_bytes}")
+    data = file.path.read_bytes()
+    try:
+        found = process.extract(data, suffix, max_chars=max_bytes)
+    except ExtractionError as error:
+        return Skipped(file.doc_id, error.reason, str(error))
+    other = {"author": found.author, "published": found.dated}
+    return Article(
+        doc_id=file.doc_id,
+        title=found.title,
+        text=found.text,
+        outlet=found.outlet,
+        published=found.published,
+        url=found.url,
+        source_sha256=hashlib.sha256(data).hexdigest(),
+        metadata=MappingProxyType({name: value for name, value in other.items() if value}),
     )
 
 

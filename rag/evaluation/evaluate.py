@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -51,22 +51,25 @@ def evaluate(
     questions: str | os.PathLike[str] | Iterable[Question | Mapping[str, object]],
     *,
     split: str | None = None,
-    progress: bool = False,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> Report:
     """Measure an assistant on a question set.
 
     Args:
         assistant: Open, over the corpus that the questions are about.
-        questions: A JSONL file (fields: see the README), or questions in memory.
+        questions: A JSONL file (fields: see the README), or questions in memory. Those whose right
+            answer nobody has said yet are left out; the report's name says how many.
         split: Only the questions with this ``split``.
-        progress: Draw a progress bar on stderr.
+        progress: True draws a progress bar on stderr; a function is called with (questions done,
+            of how many) before the first question and after each. What it raises ends the
+            evaluation.
 
     Returns:
         A report whose every number but the times is the same for the same assistant and questions.
 
     Raises:
-        QuestionSetError: The question set is empty or has bad lines, all of which are named; or a
-            question cannot be asked.
+        QuestionSetError: The question set is empty or has bad lines, all of which are named; for
+            none of its questions is it said what is right; or a question cannot be asked.
     """
     if isinstance(questions, str | os.PathLike):
         asked = read_questions(questions, assistant.article)
@@ -77,12 +80,13 @@ def evaluate(
     if split is not None:
         asked = _only(asked, split)
         name = f"{name}, split {split}"
+    asked, name = _judged(asked, name)
     seconds: dict[str, float] = {}
     records: list[Record] = []
     rankings: dict[str, list[Place]] = {}
     # The first answer loads the models, which is no part of any question's time.
     assistant.answer("Who said what?")
-    for question in _bar(asked) if progress else asked:
+    for question in _followed(asked, progress):
         try:
             started = time.perf_counter()
             answer = assistant.answer(question.question, question.history, as_of=question.as_of)
@@ -116,6 +120,35 @@ def _only(questions: list[Question], split: str) -> list[Question]:
         there = f"the splits are: {known}" if known else "no question has one: leave it out"
         raise QuestionSetError(f"no question has the split {split!r}; {there}.")
     return chosen
+
+
+def _judged(questions: list[Question], name: str) -> tuple[list[Question], str]:
+    """The questions of which somebody has said what is right, and the set's name, which says how
+    many others were left out."""
+    judged = [question for question in questions if question.judged]
+    left_out = len(questions) - len(judged)
+    if not judged:
+        raise QuestionSetError(
+            f"{name} has nothing to score: nobody has said what is right for any of its questions "
+            f"({left_out} with answers null); write the answers into the set, [] where the corpus "
+            "does not hold one."
+        )
+    if left_out:
+        name = f"{name}, {left_out} left out (nobody has said what is right)"
+    return judged, name
+
+
+def _followed(
+    questions: list[Question], progress: bool | Callable[[int, int], None]
+) -> Iterator[Question]:
+    """The questions, with their progress shown."""
+    if isinstance(progress, bool):
+        yield from _bar(questions) if progress else questions
+        return
+    progress(0, len(questions))
+    for done, question in enumerate(questions, start=1):
+        yield question
+        progress(done, len(questions))
 
 
 def _bar(questions: list[Question]) -> Iterable[Question]:

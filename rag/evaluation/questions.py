@@ -35,13 +35,15 @@ class Question:
     Attributes:
         answers: Accepted short answers: any one suffices; for type ``list`` all are wanted. Empty
             if the corpus does not hold the answer, and for type ``yesno``, which is judged by its
-            quotes.
+            quotes, as is type ``feedback`` where it has no short answer.
         doc_ids: Articles that hold the answer; empty: not judged.
         quotes: Where the answer stands; empty: not judged.
         type: Any word; results are also given for each.
         history: Earlier turns, oldest first: (question, answer).
         as_of: Asked as if articles published later did not exist.
         split: Which part of the set it belongs to, where the set is split.
+        judged: False if nobody has said yet what is right (``"answers": null`` in a file); an
+            evaluation leaves it out.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Question:
     history: tuple[tuple[str, str], ...] = ()
     as_of: date | None = None
     split: str | None = None
+    judged: bool = True
 
     @property
     def answerable(self) -> bool:
@@ -65,15 +68,17 @@ class _Quote(BaseModel):
     doc_id: str
     start: int
     end: int
+    text: str | None = None
 
 
 class _Line(BaseModel):
-    """A line as written; other fields are let be."""
+    """A line as written; other fields are let be. A quote's ``text`` need not be there; where it
+    is, it must be what stands at its place."""
 
     model_config = ConfigDict(strict=True)
     id: str
     question: str
-    answers: list[str]
+    answers: list[str] | None
     doc_ids: list[str] = []
     quotes: list[_Quote] = []
     type: str = "other"
@@ -119,6 +124,16 @@ def check_questions(
             entry = json.dumps(dict(item) if isinstance(item, Mapping) else item, default=str)
         items.append((f"question {number}", entry))
     return _checked(items, fetch, "given")
+
+
+def is_stale(text: str, fetch: FetchArticle) -> bool:
+    """True if a line of a set cites what the corpus does not hold any more: an article that has
+    gone, or words that have changed. A line that is wrong in itself is not stale."""
+    line, _ = _line_of(text)
+    if line is None:
+        return False
+    gone = any(fetch(doc_id) is None for doc_id in line.doc_ids)
+    return gone or any(isinstance(_gold_quote(quote, fetch), str) for quote in line.quotes)
 
 
 def _checked(
@@ -197,31 +212,42 @@ def _question_of(line: _Line, fetch: FetchArticle) -> tuple[Question, list[str]]
     if any(len(turn) != 2 for turn in line.history):
         wrong.append("history: each turn is [question, answer]")
         line.history = []
-    quotes = []
-    for quote in line.quotes:
-        article = fetch(quote.doc_id)
-        if article is None:
-            wrong.append(f"quotes: doc_id {quote.doc_id!r} is not in the corpus")
-        elif not 0 <= quote.start < quote.end <= len(article.text):
-            wrong.append(
-                f"quotes: {quote.start}:{quote.end} does not fit {quote.doc_id!r}, which has "
-                f"{len(article.text)} characters"
-            )
-        else:
-            text = article.text[quote.start : quote.end]
-            quotes.append(GoldQuote(quote.doc_id, quote.start, quote.end, text))
+    found = [_gold_quote(quote, fetch) for quote in line.quotes]
+    wrong += [f"quotes: {problem}" for problem in found if isinstance(problem, str)]
+    quotes = [quote for quote in found if isinstance(quote, GoldQuote)]
     question = Question(
         id=line.id,
         question=line.question,
-        answers=tuple(line.answers),
+        answers=tuple(line.answers or ()),
         doc_ids=_with_quoted(line.doc_ids, quotes),
         quotes=tuple(quotes),
         type=line.type,
         history=tuple((turn[0], turn[1]) for turn in line.history),
         as_of=as_of,
         split=line.split,
+        judged=line.answers is not None,
     )
     return question, wrong
+
+
+def _gold_quote(quote: _Quote, fetch: FetchArticle) -> GoldQuote | str:
+    """The quote with its text, or what is wrong with it."""
+    article = fetch(quote.doc_id)
+    if article is None:
+        return f"doc_id {quote.doc_id!r} is not in the corpus"
+    if not 0 <= quote.start < quote.end <= len(article.text):
+        return (
+            f"{quote.start}:{quote.end} does not fit {quote.doc_id!r}, which has "
+            f"{len(article.text)} characters"
+        )
+    text = article.text[quote.start : quote.end]
+    if quote.text not in {None, text}:
+        return _another_text(quote)
+    return GoldQuote(quote.doc_id, quote.start, quote.end, text)
+
+
+def _another_text(quote: _Quote | GoldQuote) -> str:
+    return f"{quote.start}:{quote.end} of {quote.doc_id!r} is another text"
 
 
 def _with_quoted(doc_ids: Sequence[str], quotes: Sequence[GoldQuote]) -> tuple[str, ...]:
@@ -245,11 +271,14 @@ def _misfits(question: Question, fetch: FetchArticle) -> list[str]:
     for quote in question.quotes:
         article = fetch(quote.doc_id)
         if article is None or article.text[quote.start : quote.end] != quote.text:
-            wrong.append(f"quotes: {quote.start}:{quote.end} of {quote.doc_id!r} is another text")
-    if not question.answers and question.type != "yesno" and (question.doc_ids or question.quotes):
+            wrong.append(f"quotes: {_another_text(quote)}")
+    if not question.judged:
+        return wrong
+    by_quotes = question.type == "yesno" or (question.type == "feedback" and question.quotes)
+    if not question.answers and not by_quotes and (question.doc_ids or question.quotes):
         wrong.append(
             "answers is empty, which says that the corpus does not hold it, but doc_ids or quotes "
-            "say where it stands (only type yesno may have quotes alone)"
+            "say where it stands (only types yesno and feedback may have quotes alone)"
         )
     if question.type == "yesno" and (question.answers or question.doc_ids) and not question.quotes:
         wrong.append("type yesno is judged by its quotes: give quotes")

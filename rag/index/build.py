@@ -14,14 +14,17 @@ import os
 import shutil
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import portalocker
+
 from rag.corpus.chunk import WordPieces, cut_passages, embedding_text
-from rag.corpus.files import FileStat, read_articles
+from rag.corpus.files import JSONL_SUFFIXES, FileStat, read_articles, scan
 from rag.datatypes import (
     Article,
     CorpusError,
@@ -56,6 +59,7 @@ from rag.index.manifest import (
 )
 from rag.index.rows import write_rows
 from rag.index.sources import (
+    UPLOADS,
     corpus_digest,
     corpus_root,
     files_unchanged,
@@ -80,6 +84,10 @@ from rag.models.span_network import network_sha256, prepare_reader
 from rag.settings import PACKAGED_MODEL, Settings, load_settings
 
 _BATCH_PASSAGES = 512
+_RETRY_SECONDS = 0.1
+
+Progress = Callable[[int, int | None], None]
+"""Told how many articles have been dealt with, and how many there are if that is known."""
 
 
 def build_index(
@@ -87,7 +95,8 @@ def build_index(
     index: str | os.PathLike[str] = "index",
     *,
     replace: bool = False,
-    progress: bool = False,
+    progress: bool | Progress = False,
+    wait: float = 0.0,
     settings: Settings | None = None,
 ) -> IndexReport:
     """Bring ``index`` up to date with ``corpus`` and with ``index/uploads/``.
@@ -96,7 +105,10 @@ def build_index(
         corpus: Folder of .txt, .md and .jsonl files, or one such file.
         index: Folder of the index; made if missing. What is not ours in it is left alone.
         replace: Allow an index of another corpus root to be replaced.
-        progress: Draw progress bars on stderr.
+        progress: True: draw progress bars on stderr. A function is called after each article with
+            the number of articles dealt with so far (those left out count) and how many there are,
+            or None where records are not counted beforehand; what it raises ends the build.
+        wait: Seconds to wait for another build of this index to finish.
         settings: Defaults to those of the environment.
 
     Raises:
@@ -105,17 +117,72 @@ def build_index(
         IndexWriteError: The index cannot be written: read-only, disk full, another build.
         ModelUnavailableError: The embedding model is missing or altered.
     """
-    started = time.perf_counter()
     settings = settings or load_settings()
     root, folder = Path(corpus), Path(index)
+    if not folder.exists():
+        scan(root)  # a corpus that cannot be read leaves no empty folder behind
+    with writing(folder, wait=wait):
+        return update(root, folder, replace=replace, progress=progress, settings=settings).report
+
+
+@contextmanager
+def writing(index: Path, *, wait: float = 0.0) -> Iterator[None]:
+    """Hold the one writer's place of an index, as ``writer_lock``; if another process or thread
+    has it, wait up to ``wait`` seconds.
+
+    Raises:
+        IndexWriteError: It is still held then, or the folder cannot be written.
+    """
+    until = time.monotonic() + wait
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(writer_lock(index))
+                break
+            except IndexWriteError as error:
+                busy = isinstance(error.__cause__, portalocker.AlreadyLocked)
+                if not busy or time.monotonic() >= until:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """What became of an uploaded file: how many articles the index has from it, and what in it
+    was left out."""
+
+    articles: int
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a build did; ``uploads`` by name in ``uploads/``, empty if no file had changed."""
+
+    report: IndexReport
+    uploads: Mapping[str, FromFile]
+
+
+def update(
+    root: Path,
+    folder: Path,
+    *,
+    replace: bool = False,
+    progress: bool | Progress = False,
+    settings: Settings,
+) -> Update:
+    """``build_index`` for who holds the writer's place already (see ``writing``)."""
+    started = time.perf_counter()
+    # Scanned only now: what another build has seen while this one waited, this one sees too.
     scanned_ns = time.time_ns()
-    files = scan_all(root, folder)
-    with writer_lock(folder), _write_errors(folder):
+    files = _oldest_upload_first(scan_all(root, folder), folder / UPLOADS)
+    with _write_errors(folder):
         old = _old_manifest(folder, root, replace=replace, settings=settings)
         delete_unused(folder, keep=_current_generation(folder))
         forms = old is not None and _forms_in_place(folder, old, settings)
         if old is not None and forms and files_unchanged(folder, old, files):
-            return _report(folder, old, Counter(), started)
+            return Update(_report(folder, old, Counter(), started), {})
         with _Build(folder, old, settings, progress=progress) as build:
             counts = build.read(files, max_bytes=max_article_bytes(settings))
             if build.articles == 0:
@@ -123,7 +190,31 @@ def build_index(
             manifest = build.publish(relative_root(root, folder))
         write_stats(folder, manifest, files, scanned_ns)
         delete_unused(folder, keep=manifest.generation)
-        return _report(folder, manifest, counts, started)
+        return Update(_report(folder, manifest, counts, started), build.from_uploads())
+
+
+def _oldest_upload_first(
+    files: list[FileStat | Skipped], uploads: Path
+) -> list[FileStat | Skipped]:
+    """The corpus in its order, then the uploads by their time: of two articles with one id or one
+    text the first is kept, so that nobody's upload takes the place of an article that is there."""
+
+    def time_of(file: FileStat | Skipped) -> int:
+        if isinstance(file, Skipped) or _upload_name(file, uploads) is None:
+            return 0
+        return file.mtime_ns
+
+    return sorted(files, key=time_of)
+
+
+def _upload_name(file: FileStat | Skipped | None, uploads: Path) -> str | None:
+    """A file's path in ``uploads/``; None if it is not there."""
+    if not isinstance(file, FileStat) or not file.doc_id.startswith(f"{UPLOADS}/"):
+        return None
+    # The corpus may have a folder of this name, too.
+    if not file.path.is_relative_to(uploads):
+        return None
+    return file.path.relative_to(uploads).as_posix()
 
 
 def _current_generation(index: Path) -> str | None:
@@ -229,11 +320,26 @@ def _as_write_error(error: BaseException, index: Path) -> IndexWriteError:
     )
 
 
+class _Reading(list[FileStat | Skipped]):
+    """Files that remember which of them is being read."""
+
+    current: FileStat | Skipped | None = None
+
+    def __iter__(self) -> Iterator[FileStat | Skipped]:
+        for self.current in super().__iter__():
+            yield self.current
+
+
 class _Build:
     """One build: opens a new generation at the first change, and throws it away on failure."""
 
     def __init__(
-        self, index: Path, old: Manifest | None, settings: Settings, *, progress: bool
+        self,
+        index: Path,
+        old: Manifest | None,
+        settings: Settings,
+        *,
+        progress: bool | Progress,
     ) -> None:
         self._index = index
         self._old = old
@@ -249,6 +355,8 @@ class _Build:
         self._tokenizer: WordPieces | None = None
         self._waiting: list[Passage] = []
         self._digests: dict[str, str] = {}
+        self._uploaded: dict[str, str] = {}  # doc_id -> file in uploads/
+        self._skipped_uploads: defaultdict[str, list[Skipped]] = defaultdict(list)
         self.skipped: list[Skipped] = []
         self.articles = 0
 
@@ -270,11 +378,17 @@ class _Build:
         changed and removed articles."""
         counts: Counter[str] = Counter()
         before = self._old_digests()
-        for item in self._bar(read_articles(files, max_bytes=max_bytes), files):
+        reading = _Reading(files)
+        for item in self._told(read_articles(reading, max_bytes=max_bytes), files):
+            upload = _upload_name(reading.current, self._index / UPLOADS)
             if isinstance(item, Skipped):
                 self.skipped.append(item)
+                if upload is not None:
+                    self._skipped_uploads[upload].append(item)
                 continue
             self.articles += 1
+            if upload is not None:
+                self._uploaded[item.doc_id] = upload
             digest = article_digest(item)
             self._digests[item.doc_id] = digest
             known = before.pop(item.doc_id, None)
@@ -289,16 +403,28 @@ class _Build:
             self._embed_waiting()
         return counts
 
+    def from_uploads(self) -> dict[str, FromFile]:
+        """What became of each uploaded file that was read, by name in ``uploads/``."""
+        articles = Counter(self._uploaded.values())
+        return {
+            name: FromFile(articles[name], tuple(self._skipped_uploads.get(name, ())))
+            for name in {*articles, *self._skipped_uploads}
+        }
+
     def publish(self, corpus_root: str) -> Manifest:
         """Derive postings and arrays, then make the new generation the current one. Without any
-        change the old one stays, but for the list of skipped files and the prepared networks."""
+        change the old one stays, but for the list of skipped files, that of uploaded articles and
+        the prepared networks."""
         if self._folder is None and self._old is not None and not self._needs_forms():
-            old_skipped = self._skipped_before()
-            if old_skipped == tuple(self.skipped):
+            with self._old_store() as store:
+                assert store is not None
+                listed_before = store.skipped(), store.uploaded()
+            if listed_before == (tuple(self.skipped), self._uploaded):
                 return self._old
         store_writer, collection = self._open()
         assert self._folder is not None
         store_writer.set_skipped(self.skipped)
+        store_writer.set_uploaded(self._uploaded)
         store_writer.close()
         store = Store(self._folder / "store.sqlite")
         try:
@@ -338,10 +464,6 @@ class _Build:
     def _old_digests(self) -> dict[str, str]:
         with self._old_store() as store:
             return store.digests() if store else {}
-
-    def _skipped_before(self) -> tuple[Skipped, ...]:
-        with self._old_store() as store:
-            return store.skipped() if store else ()
 
     @contextmanager
     def _old_store(self) -> Iterator[Store | None]:
@@ -440,14 +562,22 @@ class _Build:
         light = prepare_reader(model_folder(PACKAGED_MODEL), reader_folder(self._index, sha256))
         return ReaderInfo(sha256=sha256, light_sha256=light)
 
-    def _bar(
+    def _told(
         self, items: Iterator[Article | Skipped], files: list[FileStat | Skipped]
     ) -> Iterator[Article | Skipped]:
-        if not self._progress:
-            return items
-        from tqdm import tqdm
-
+        """The items, with word of each to whoever wants to know how far the build is."""
         # The number of articles is known beforehand only where a file is one article.
-        one_each = not any(isinstance(f, FileStat) and f.path.suffix == ".jsonl" for f in files)
+        one_each = not any(
+            isinstance(f, FileStat) and f.path.suffix.lower() in JSONL_SUFFIXES for f in files
+        )
         total = len(files) if one_each else None
-        return iter(tqdm(items, desc="indexing", unit=" articles", total=total, leave=False))
+        if self._progress is False:
+            yield from items
+        elif self._progress is True:
+            from tqdm import tqdm
+
+            yield from tqdm(items, desc="indexing", unit=" articles", total=total, leave=False)
+        else:
+            for done, item in enumerate(items, start=1):
+                yield item
+                self._progress(done, total)

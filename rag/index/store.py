@@ -4,8 +4,9 @@ The store is the truth; vectors and postings are derived from it. A published st
 written again (a build works on a copy), so it is opened read-only and unlocked.
 
 Tables: ``articles`` (one row an article), ``passages`` (offsets into an article; ``id`` grows and
-is never reused), ``skipped`` (what the last build left out), ``phrases`` (FTS5 over normalised
-texts, row id = article id; it holds no text of its own).
+is never reused), ``skipped`` (what the last build left out), ``uploaded`` (which articles came
+through the page, and from which file), ``phrases`` (FTS5 over normalised texts, row id = article
+id; it holds no text of its own).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import json
 import sqlite3
 import threading
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -41,7 +43,27 @@ CREATE VIRTUAL TABLE phrases USING fts5(
     text, content='', tokenize='unicode61 remove_diacritics 0'
 );
 """
+_ADDITIONS = """
+CREATE TABLE IF NOT EXISTS uploaded (doc_id TEXT PRIMARY KEY, file TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS articles_listing ON articles(doc_id, title, outlet, published);
+CREATE INDEX IF NOT EXISTS articles_by_text ON articles(sha256, doc_id);
+"""
+"""What a store of an earlier version lacks; a build adds it to its copy, so they are no new format.
+The two indexes hold all that their readers ask for: none of them walks through the texts."""
+_LISTED = "title || char(10) || coalesce(outlet, '') || char(10) || doc_id"
 _ARTICLE_COLUMNS = "doc_id, title, text, outlet, published, url, sha256, source_sha256, metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An article's line in a list; ``upload`` is the file in ``uploads/`` that it came from, None
+    for an article of the corpus."""
+
+    doc_id: str
+    title: str
+    outlet: str | None
+    published: date | None
+    upload: str | None = None
 
 
 def article_digest(article: Article) -> str:
@@ -58,13 +80,17 @@ def article_digest(article: Article) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
+def _date(stored: str | None) -> date | None:
+    return date.fromisoformat(stored) if stored else None
+
+
 def _article(row: Sequence[Any]) -> Article:
     return Article(
         doc_id=row[0],
         title=row[1],
         text=row[2],
         outlet=row[3],
-        published=date.fromisoformat(row[4]) if row[4] else None,
+        published=_date(row[4]),
         url=row[5],
         sha256=row[6],
         source_sha256=row[7],
@@ -83,12 +109,15 @@ class Store:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        self._db()
+        # A store of an earlier version, which no build has changed since, has no such table.
+        found = self._db().execute("SELECT 1 FROM sqlite_master WHERE name = 'uploaded'")
+        self._has_uploaded = found.fetchone() is not None
 
     def _db(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
+            connection.create_function("folded", 1, str.casefold, deterministic=True)
             self._local.connection = connection
             with self._lock:
                 self._connections.append(connection)
@@ -128,6 +157,43 @@ class Store:
         row = self._db().execute("SELECT count(*), count(*) - count(published) FROM articles")
         total, undated = row.fetchone()
         return int(total), int(undated)
+
+    def listing(
+        self, search: str = "", limit: int = 50, offset: int = 0
+    ) -> tuple[int, list[Listed]]:
+        """(how many articles match, ``limit`` of them from ``offset`` on), ordered by doc_id.
+
+        An article matches if its title, outlet or doc_id has the words of ``search`` in it as they
+        stand, in upper or lower case; every article matches "". No text is read: 100,000 articles
+        take some tens of milliseconds, and ten times that if ``search`` has other letters than
+        ASCII, whose case SQLite does not know.
+        """
+        words = " ".join(search.split()).casefold()
+        fold = "lower" if words.isascii() else "folded"
+        where = f"WHERE instr({fold}({_LISTED}), :words)" if words else ""
+        upload = "(SELECT file FROM uploaded u WHERE u.doc_id = a.doc_id)"
+        given = {"words": words, "limit": limit, "offset": offset}
+        (total,) = self._db().execute(f"SELECT count(*) FROM articles {where}", given).fetchone()
+        rows = self._db().execute(
+            "SELECT doc_id, title, outlet, published, "
+            f"{upload if self._has_uploaded else 'NULL'} FROM articles a {where} "
+            "ORDER BY doc_id LIMIT :limit OFFSET :offset",
+            given,
+        )
+        return int(total), [
+            Listed(doc_id, title, outlet, _date(published), file)
+            for doc_id, title, outlet, published, file in rows
+        ]
+
+    def uploaded(self) -> dict[str, str]:
+        """Articles that came through the page: the file in ``uploads/`` by doc_id."""
+        if not self._has_uploaded:
+            return {}
+        return dict(self._db().execute("SELECT doc_id, file FROM uploaded"))
+
+    def texts(self) -> dict[str, str]:
+        """Every article's doc_id by the hash of its text."""
+        return dict(self._db().execute("SELECT sha256, doc_id FROM articles"))
 
     def outlets(self) -> list[str]:
         """Every outlet's name, sorted."""
@@ -170,7 +236,7 @@ class Store:
                     span=Span(row[5], row[2], row[3], row[10]),
                     title=row[6],
                     outlet=row[7],
-                    published=date.fromisoformat(row[8]) if row[8] else None,
+                    published=_date(row[8]),
                     url=row[9],
                     sentences=tuple(zip(offsets[::2], offsets[1::2], strict=True)),
                 )
@@ -226,6 +292,7 @@ class StoreWriter:
         self._db.execute("PRAGMA synchronous = OFF")
         if fresh:
             self._db.executescript(_SCHEMA)
+        self._db.executescript(_ADDITIONS)
 
     def add(self, article: Article, passages: Iterable[Passage]) -> list[int]:
         """Insert an article with its passages; returns the passages' ids."""
@@ -281,6 +348,11 @@ class StoreWriter:
         self._db.executemany(
             "INSERT INTO skipped VALUES (?, ?, ?)", [(s.path, s.reason, s.detail) for s in skipped]
         )
+
+    def set_uploaded(self, files: Mapping[str, str]) -> None:
+        """Replace the list of what came through the page: the file by doc_id."""
+        self._db.execute("DELETE FROM uploaded")
+        self._db.executemany("INSERT INTO uploaded VALUES (?, ?)", files.items())
 
     def close(self) -> None:
         """Commit and close."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import sys
@@ -18,6 +19,7 @@ def launch(settings: Settings) -> None:
         PageError: The port is in use, or the address cannot be bound.
         RagError: The index cannot be opened or built.
     """
+    login = _login(settings)
     _check_port(settings.host, settings.port)
     try:
         assistant = Assistant.open(settings.index, settings=settings)
@@ -34,13 +36,22 @@ def launch(settings: Settings) -> None:
     from rag.page.layout import STYLE, build, theme
 
     with assistant:
-        page = build(assistant, example_questions(assistant))
-        address = f"http://{settings.host}:{settings.port}"
-        print(f"Chat page: {address}  (Ctrl+C stops it)", flush=True)
+        page = build(assistant, settings, example_questions(assistant))
+        page.queue(max_size=PUBLIC_QUEUE if settings.public else None)
+        print(f"Chat page: http://{settings.host}:{settings.port}  (Ctrl+C stops it)", flush=True)
+        if not (login or settings.public or _is_loopback(settings.host)):
+            print(
+                "Anybody who reaches this address can add and remove articles; set RAG_USER and "
+                "RAG_PASSWORD, or start it with --public.",
+                flush=True,
+            )
         page.launch(
             server_name=settings.host,
             server_port=settings.port,
-            share=False,
+            share=settings.share,
+            auth=login,
+            max_file_size=int(settings.max_upload_mb * 1_000_000),
+            mcp_server=True,
             quiet=True,
             footer_links=[],
             enable_monitoring=False,
@@ -49,6 +60,31 @@ def launch(settings: Settings) -> None:
             theme=theme(),
             css_paths=STYLE,
         )
+
+
+PUBLIC_QUEUE = 100
+"""Most events that wait on a public page; more are told to come back."""
+
+
+def _login(settings: Settings) -> tuple[str, str] | None:
+    """Name and password, if both are set.
+
+    Raises:
+        PageError: One is set without the other.
+    """
+    password = settings.password.get_secret_value()
+    if bool(settings.user) != bool(password):
+        raise PageError(
+            "RAG_USER and RAG_PASSWORD go together; set both, or neither for a page without login."
+        )
+    return (settings.user, password) if password else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_port(host: str, port: int) -> None:

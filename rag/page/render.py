@@ -1,156 +1,174 @@
-"""Records as HTML for the page. Article text is data: every piece of it is escaped here."""
+"""Sources, articles and look-ups as HTML. Article text is data: all of it is escaped here."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Sequence
 from datetime import date
-from html import escape, unescape
 
-from rag.datatypes import Answer, Article, Citation, Hit
+from rag.datatypes import Article, Citation, QuoteMatch
+from rag.page.message import Place, Said, address, as_html
 
-REASONS = {
-    "empty_question": "Please type a question.",
-    "not_in_corpus": "Not in the corpus. No passage answers this well enough to be quoted; the "
-    "nearest passages are shown under Sources. Try other words, or ask for one fact at a time.",
-    "filtered_out": "Not within the filter. The corpus may answer this, but not with this filter.",
-    "unverified": "Withheld. The quote could not be verified against the stored article.",
-}
-_NO_SOURCES = (
+FetchArticle = Callable[[str], Article | None]
+
+NO_SOURCES = (
     '<p class="rag-empty">The sources of an answer appear here: each quote with its headline, '
     "outlet and date. Click one to read it in its article.</p>"
 )
-_NO_ARTICLE = ""
+_GONE = (
+    '<p class="rag-note" role="status">This article is no longer in the index, or has changed. '
+    "Ask again.</p>"
+)
+_SHOWN_OF_PASSAGE = 260
+_STATUS = {
+    "exact": ("Exact", "The corpus has these words."),
+    "altered": ("Altered", "The corpus does not have these words. The nearest text differs:"),
+    "stitched": ("Stitched", "The corpus has these words only in parts, from several places."),
+    "absent": ("Absent", "The corpus has nothing like these words."),
+}
+_DIFFERENCE = {"number": "Number", "negation": "Negation", "words": "Words"}
 
 
-def confidence_words(confidence: float) -> str:
-    """A confidence in words with the number behind it.
-
-    >>> confidence_words(0.83)
-    'fairly sure (83 %)'
-    """
-    for least, words in ((0.9, "sure"), (0.7, "fairly sure"), (0.5, "rather unsure")):
-        if confidence >= least:
-            return f"{words} ({confidence:.0%})".replace("%", " %")
-    return f"unsure ({confidence:.0%})".replace("%", " %")
-
-
-def as_text(text: str) -> str:
-    """Text for a chat message, which the browser takes for HTML: written so that it is shown as
-    it stands. Only what would be read as a tag or an entity is escaped, so that copying an
-    ordinary message gives its own characters.
-
-    >>> as_text("R&D <3, <b>bold</b> &lt;")
-    'R&amp;D <3, &lt;b>bold&lt;/b> &amp;lt;'
-    >>> as_text("R&D <3")
-    'R&D <3'
-    """
-    if unescape(text) != text:
-        text = text.replace("&", "&amp;")
-    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+def sources(said: Said | None, fetch: FetchArticle) -> str:
+    """Cards of what a message cites; of the nearest passages where it declines."""
+    if said is None:
+        return NO_SOURCES
+    places = said.nearest if said.abstained else said.cited
+    cards = [_card(place, fetch(place.doc_id), cited=not said.abstained) for place in places]
+    if not cards:
+        return NO_SOURCES
+    head = "<p class='rag-note'>The nearest passages. They are no answer.</p>"
+    return ("" if not said.abstained else head) + "".join(cards)
 
 
-def answer_message(answer: Answer) -> str:
-    """An answer as plain text for the chat."""
-    parts = []
-    if answer.standalone != answer.question:
-        parts.append(f"Understood as: {answer.standalone}")
-    if answer.abstained:
-        parts.append(REASONS[answer.reason or "not_in_corpus"])
+def _card(place: Place, article: Article | None, *, cited: bool) -> str:
+    """A button that opens a place."""
+    if article is None or not fits(place, article):
+        return _GONE
+    text = article.text[place.start : place.end]
+    if cited:
+        shown = f"“{_marked(text, place)}”"
+        badge = f'<span class="rag-number" aria-hidden="true">{as_html(place.label)}</span>'
+        label = f"Source {place.label}"
     else:
-        if answer.short_answer:
-            parts.append(f"→ {answer.short_answer}")
-        parts.append(answer.text)
-        for other in answer.alternatives:
-            parts.append(f"A differing answer → {other.short_answer or ''}".rstrip("→ "))
-            parts.append(other.text)
-        parts.append(f"Exact quotes, checked. The reader is {confidence_words(answer.confidence)}.")
-    parts.extend(answer.notes)
-    return "\n\n".join(parts)
-
-
-def sources(answer: Answer | None) -> str:
-    """Cards of an answer's citations; of the nearest passages where it abstains."""
-    if answer is None or (answer.abstained and not answer.hits):
-        return _NO_SOURCES
-    if answer.abstained:
-        head = '<p class="rag-note">Nearest passages. They are no answer.</p>'
-        return head + "".join(_passage_card(hit) for hit in answer.hits[:4])
-    cards = [_citation_card(citation) for citation in answer.citations]
-    for other in answer.alternatives:
-        cards.append('<p class="rag-note">A differing answer</p>')
-        cards.extend(_citation_card(citation) for citation in other.citations)
-    return "".join(cards)
-
-
-def _citation_card(citation: Citation) -> str:
-    quote = escape(citation.quote)
-    if citation.answer is not None:
-        start, end = (offset - citation.start for offset in citation.answer)
-        before, short, after = (
-            citation.quote[:start],
-            citation.quote[start:end],
-            citation.quote[end:],
-        )
-        quote = f"{escape(before)}<mark>{escape(short)}</mark>{escape(after)}"
-    return _card(
-        f'<span class="rag-number">{citation.number}</span>',
-        f"“{quote}”",
-        _source(citation.title, citation.outlet, citation.published),
-        citation.doc_id,
-        citation.start,
-        citation.end,
-        label=f"Open the source of quote {citation.number}",
-    )
-
-
-def _passage_card(hit: Hit) -> str:
-    passage = hit.passage
-    text = passage.span.text
-    shown = text if len(text) <= 260 else text[:260].rsplit(" ", 1)[0] + " …"
-    return _card(
-        "",
-        escape(shown),
-        _source(passage.title, passage.outlet, passage.published),
-        passage.span.doc_id,
-        passage.span.start,
-        passage.span.end,
-        label=f"Open passage {hit.rank}",
-    )
-
-
-def _card(
-    badge: str, shown: str, source: str, doc_id: str, start: int, end: int, *, label: str
-) -> str:
-    """A button that opens a place; ``badge``, ``shown`` and ``source`` are HTML."""
+        if len(text) > _SHOWN_OF_PASSAGE:
+            text = text[:_SHOWN_OF_PASSAGE].rsplit(" ", 1)[0] + " …"
+        shown, badge, label = as_html(text), "", "Passage"
     return (
-        f'<button type="button" class="rag-card" aria-label="{escape(label, quote=True)}" '
-        f'data-doc="{escape(doc_id, quote=True)}" data-start="{start}" data-end="{end}">'
-        f'{badge}<span class="rag-quote">{shown}</span>'
-        f'<span class="rag-source">{source}</span></button>'
+        f'<button type="button" class="rag-card" data-ref="{as_html(address(place))}">'
+        f'<span class="rag-hidden">{as_html(label)}: </span>{badge}'
+        f'<span class="rag-quote">{shown}</span>'
+        f'<span class="rag-source">{source_line(article.title, article.outlet, article.published)}'
+        "</span></button>"
     )
 
 
-def _source(title: str, outlet: str | None, published: date | None) -> str:
-    day = published.strftime("%-d %B %Y") if published else "no date"
-    parts = [f"<b>{escape(title)}</b>", escape(outlet or "outlet not stated"), day]
+def _marked(text: str, place: Place) -> str:
+    """A quote with its short answer marked."""
+    if place.answer is None:
+        return as_html(text)
+    start, end = (offset - place.start for offset in place.answer)
+    if not 0 <= start < end <= len(text):
+        return as_html(text)
+    return f"{as_html(text[:start])}<mark>{as_html(text[start:end])}</mark>{as_html(text[end:])}"
+
+
+def fits(place: Place, article: Article) -> bool:
+    """Whether the article has such a place."""
+    return 0 <= place.start < place.end <= len(article.text)
+
+
+def source_line(title: str, outlet: str | None, published: date | None) -> str:
+    """Headline, outlet and day, as HTML."""
+    parts = [f"<b>{as_html(title)}</b>", as_html(outlet or "outlet not stated"), day(published)]
     return " · ".join(parts)
 
 
-def article(found: Article | None, start: int, end: int) -> str:
-    """An article with ``text[start:end]`` marked; an explanation if it is not there any more."""
-    if found is None or not 0 <= start < end <= len(found.text):
-        return '<p class="rag-note">This article is no longer in the index. Ask again.</p>'
-    before, marked, after = found.text[:start], found.text[start:end], found.text[end:]
+def day(published: date | None) -> str:
+    """A day as people write it.
+
+    >>> day(date(2025, 3, 30)), day(None)
+    ('30 March 2025', 'no date')
+    """
+    return published.strftime("%-d %B %Y") if published else "no date"
+
+
+def article(place: Place, found: Article | None, others: Sequence[Place] = ()) -> str:
+    """An article with a place marked, and more faintly the others that lie in it; an explanation
+    if it is not there any more."""
+    if found is None or not fits(place, found):
+        return _GONE
+    faint = sorted(
+        {
+            (other.start, other.end)
+            for other in others
+            if other.doc_id == place.doc_id
+            and fits(other, found)
+            and (other.end <= place.start or place.end <= other.start)
+        }
+    )
+    body, at = [], 0
+    for start, end in sorted([*faint, (place.start, place.end)]):
+        if start < at:
+            continue  # two of the others overlap: the first stands for both
+        words = as_html(found.text[start:end])
+        main = start == place.start
+        mark = (
+            f'<mark class="rag-mark">{words}</mark>'
+            if main
+            else f'<mark class="rag-also">{words}</mark>'
+        )
+        body += [as_html(found.text[at:start]), mark]
+        at = end
+    body.append(as_html(found.text[at:]))
     link = ""
     if found.url and found.url.startswith(("https://", "http://")):
         link = (
-            f' · <a href="{escape(found.url, quote=True)}" target="_blank" '
+            f' · <a href="{as_html(found.url)}" target="_blank" '
             'rel="noopener noreferrer">original</a>'
         )
     return (
-        f'<article class="rag-article" tabindex="0" aria-label="Article"><header>'
-        f"{_source(found.title, found.outlet, found.published)}{link}"
-        f"<br><small>{escape(found.doc_id)}, characters {start}–{end}</small></header>"
-        f'<div class="rag-text">{escape(before)}<mark id="rag-mark">{escape(marked)}</mark>'
-        f"{escape(after)}</div></article>"
+        '<article class="rag-article"><header>'
+        '<button type="button" class="rag-close" aria-label="Close the article">×</button>'
+        f"{source_line(found.title, found.outlet, found.published)}{link}"
+        f"<br><small>{as_html(found.doc_id)}, characters {place.start}–{place.end}</small></header>"
+        '<div class="rag-text" tabindex="0" role="region" aria-label="Article text">'
+        f"{''.join(body)}</div></article>"
+    )
+
+
+def look_up(match: QuoteMatch) -> str:
+    """What a look-up found: its status in words, what differs, and the places."""
+    head, explained = _STATUS[match.status]
+    parts = [
+        f'<p class="rag-status rag-{match.status}"><b>{head}.</b> {explained}</p>',
+    ]
+    if match.differences:
+        rows = "".join(
+            f"<tr><td>{_DIFFERENCE.get(d.kind, as_html(d.kind))}</td>"
+            f"<td><del>{as_html(d.quoted) or '—'}</del></td>"
+            f"<td><ins>{as_html(d.stored) or '—'}</ins></td></tr>"
+            for d in match.differences
+        )
+        parts.append(
+            '<table class="rag-differences"><thead><tr><th>What</th><th>Pasted</th>'
+            f"<th>In the corpus</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+    stored = [d.stored for d in match.differences if d.stored]
+    parts += [_found(citation, stored) for citation in match.citations]
+    return "".join(parts)
+
+
+def _found(citation: Citation, stored: Sequence[str]) -> str:
+    """A place that a look-up found, as a card; what the pasted words lack or alter is marked."""
+    words = as_html(citation.quote)
+    for piece in sorted(set(map(as_html, stored)), key=len, reverse=True):
+        words = words.replace(piece, f"<mark>{piece}</mark>", 1) if "<mark>" not in words else words
+    place = Place(str(citation.number), citation.doc_id, citation.start, citation.end)
+    source = source_line(citation.title, citation.outlet, citation.published)
+    return (
+        f'<button type="button" class="rag-card" data-ref="{as_html(address(place))}">'
+        f'<span class="rag-number" aria-hidden="true">{citation.number}</span>'
+        f'<span class="rag-quote">“{words}”</span>'
+        f'<span class="rag-source">{source} · {as_html(citation.doc_id)}, characters '
+        f"{citation.start}–{citation.end}</span></button>"
     )
