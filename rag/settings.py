@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         2_000, ge=100, description="A longer question is refused (characters)."
     )
     error_rate: float = Field(
-        # Today's reader can keep 0.1 only by declining three quarters of the seeds' answerable
+        # Today's reader can keep 0.1 only by declining six in ten of the seeds' answerable
         # test questions; at 0.2 it declines four in ten.
         0.2,
         ge=0,

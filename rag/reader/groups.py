@@ -99,8 +99,8 @@ def question_groups(
     quiz = [] if slice_only else list(_quiz_groups(data, pieces, rng))
     reported: list[Group] = []
     if mixture.reported:
-        articles = datasets.read_news(data / "news_text.jsonl.gz", 40 if slice_only else None)
-        reported = list(reported_groups(articles, pieces, rng))
+        news = datasets.read_news(data / "news_text.jsonl.gz", 40 if slice_only else None)
+        reported = list(reported_groups(news, pieces, rng))
     for name, found in (("qamr", qamr), ("subjqa", subjqa), ("wikiqa", wikiqa),
                         ("trecqa", trecqa), ("newsquiz", quiz), ("reported", reported)):  # fmt: skip
         groups += found[:60] if slice_only else found
