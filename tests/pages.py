@@ -90,13 +90,11 @@ class Watched:
         self.page = self.context.new_page()
         self.outbound: list[str] = []
         self.errors: list[str] = []
-        own = (url, "data:", "blob:")
+        own = (url.split("?")[0], "data:", "blob:")
         self.page.on(
             "request", lambda r: None if r.url.startswith(own) else self.outbound.append(r.url)
         )
-        self.page.on(
-            "console", lambda m: self.errors.append(m.text) if m.type == "error" else None
-        )
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.errors.append(str(e)))
         self.page.goto(url)
 

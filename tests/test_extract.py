@@ -671,6 +671,7 @@ def test_what_is_written_to_a_word_file_comes_back(texts: list[str]) -> None:
 
 ENTITIES = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 9))
 SPACE = nsdecls("w")
+CENTRAL = b"PK\x01\x02\x14\x03\x14\x00"  # an entry of an archive's list; its flags come next
 
 
 @pytest.mark.parametrize(
@@ -680,6 +681,8 @@ SPACE = nsdecls("w")
         (word(docx.Document())[:9_000], "malformed", "cut off"),
         (b"\xd0\xcf\x11\xe0" + bytes(600), "malformed", "save it as .docx"),
         (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "encrypted", "password"),
+        (word(docx.Document()).replace(CENTRAL + b"\x00", CENTRAL + b"\x01"),
+         "encrypted", "password"),
         (word(docx.Document()), "empty", "no text in it"),
         (with_part("_rels/.rels", b"<x/>"), "malformed", "no document in it"),
         (with_part("word/document.xml", b"<x/>"), "malformed", "another thing"),
@@ -693,7 +696,7 @@ SPACE = nsdecls("w")
          "malformed", "document type"),
         (with_part("word/document.xml", b"<w:p>" * 20_000), "malformed", "no XML"),
     ],
-    ids=["no zip", "cut", "old", "locked", "blank", "no document", "another", "no XML",
+    ids=["no zip", "cut", "old", "locked", "zip with a password", "blank", "no document", "another", "no XML",
          "entities", "outside entity", "deep"],
 )  # fmt: skip
 def test_a_word_file_that_does_harm_or_has_no_text_is_refused(
@@ -821,13 +824,25 @@ def test_the_process_says_what_the_function_says(process: ExtractionProcess) -> 
 def test_a_file_that_takes_too_long_is_given_up_and_the_next_one_read() -> None:
     # Attributes cost libxml2 the square of their number.
     slow = "<p " + " ".join(f"a{i}" for i in range(200_000)) + ">" + STORY[0]
-    with ExtractionProcess(seconds=2) as process:
+    with ExtractionProcess(seconds=1) as process:
         with pytest.raises(ExtractionError) as caught:
             process.extract(slow.encode(), ".html", max_chars=10_000_000)
         assert (caught.value.reason, str(caught.value)) == (
             "too_slow",
-            "not read within 2 seconds",
+            "takes over 1 s to read",
         )
+        assert process.extract(GOOD[".docx"], ".docx", max_chars=99).text == "The harbour reopened."
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no limit on memory there")
+def test_a_file_that_takes_too_much_memory_is_given_up_and_the_next_one_read() -> None:
+    big = with_part(
+        "word/document.xml", f"<w:document {SPACE}>{'<w:p/>' * 5_000_000}</w:document>".encode()
+    )
+    with ExtractionProcess(memory=300_000_000) as process:
+        with pytest.raises(ExtractionError) as caught:
+            process.extract(big, ".docx", max_chars=10_000_000)
+        assert caught.value.reason == "oversized"
         assert process.extract(GOOD[".docx"], ".docx", max_chars=99).text == "The harbour reopened."
 
 

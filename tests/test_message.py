@@ -9,7 +9,17 @@ from html.parser import HTMLParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.datatypes import Alternative, Answer, Article, Citation, Difference, Hit, Passage, QuoteMatch, Span
+from rag.datatypes import (
+    Alternative,
+    Answer,
+    Article,
+    Citation,
+    Difference,
+    Hit,
+    Passage,
+    QuoteMatch,
+    Span,
+)
 from rag.page import render
 from rag.page.export import as_markdown
 from rag.page.message import (
@@ -26,7 +36,14 @@ from rag.page.message import (
 )
 
 TEXT = "The ferry cost $12 million & more. <b>Nobody</b> knew why. Anna Lind said it sank."
-ARTICLE = Article("a b/ä:1.txt", "Ferry <sinks>", TEXT, "Skagen “Post”", date(2025, 3, 30), "https://x.example/a?b=1&c")
+ARTICLE = Article(
+    "a b/ä:1.txt",
+    "Ferry <sinks>",
+    TEXT,
+    "Skagen “Post”",
+    date(2025, 3, 30),
+    "https://x.example/a?b=1&c",
+)
 OTHER = Article("c.txt", "Another", "It cost $13 million. So they say.")
 ARTICLES = {a.doc_id: a for a in (ARTICLE, OTHER)}
 

@@ -182,7 +182,9 @@ def test_a_filter_restricts_the_answer_and_stays_in_this_browser(browser, server
     page.reload()
     wait_for_page(page)
     page.locator("#rag-settings button").first.click()
-    page.wait_for_function("document.querySelector('#rag-from input').value.startsWith('2026-01-01')")
+    page.wait_for_function(
+        "document.querySelector('#rag-from input').value.startsWith('2026-01-01')"
+    )
     other = Watched(browser, server.url)
     wait_for_page(other.page)
     other.page.locator("#rag-settings button").first.click()
@@ -257,7 +259,7 @@ def test_a_message_is_copied_as_its_words(browser, server):
 
 def test_a_rating_becomes_a_test_question(page, index):
     ask(page, WORTH)
-    page.get_by_role("button", name="like", exact=True).last.click()
+    page.get_by_role("button", name="Like", exact=True).last.click()
     page.wait_for_selector("#rag-rating-send")
     page.get_by_label("Comment").fill("good <b>one</b>")
     page.click("#rag-rating-send")
@@ -352,7 +354,9 @@ def test_in_the_dark_the_page_is_dark(browser, server):
     watched = Watched(browser, f"{server.url}/?__theme=dark")
     wait_for_page(watched.page)
     ask(watched.page, WORTH)
-    lightness = "(e) => Math.max(...getComputedStyle(e).backgroundColor.match(/[0-9.]+/g).slice(0, 3))"
+    lightness = (
+        "(e) => Math.max(...getComputedStyle(e).backgroundColor.match(/[0-9.]+/g).slice(0, 3))"
+    )
     assert watched.page.locator("#rag-sources .rag-card").first.evaluate(lightness) < 80
     watched.close()
 
@@ -407,17 +411,19 @@ def test_twenty_people_get_their_own_answers(browser, server):
         "Who won the football world cup in 1998?": "Not in the corpus",
         "What would the Taliban be open to US companies investing in?": "mining operations",
     }
-    people = [(Watched(browser, server.url), *item) for item in list(asked.items()) * 5]
-    for watched, question, _ in people:
-        wait_for_page(watched.page)
-        watched.page.fill("#rag-question textarea", question)
-    for watched, *_ in people:
-        watched.page.locator("#rag-question textarea").press("Enter")
-    for watched, question, expected in people:
-        assert expected in next_reply(watched.page, 0)
-        assert watched.page.locator("#rag-chat [data-testid=user]").all_inner_texts() == [question]
-        assert replies(watched.page).count() == 1
-        watched.close()
+    # Twenty contexts: a browser opens only six connections to a host for all pages of one.
+    people = [(browser.new_context().new_page(), *item) for item in list(asked.items()) * 5]
+    for page, question, _ in people:
+        page.goto(server.url)
+        wait_for_page(page)
+        page.fill("#rag-question textarea", question)
+    for page, *_ in people:
+        page.locator("#rag-question textarea").press("Enter")
+    for page, question, expected in people:
+        assert expected in next_reply(page, 0)
+        assert page.locator("#rag-chat [data-testid=user]").all_inner_texts() == [question]
+        assert replies(page).count() == 1
+        page.context.close()
 
 
 def test_a_page_stays_usable_when_the_server_is_killed_and_started_again(browser, index):
@@ -455,14 +461,14 @@ def test_a_public_page_takes_nothing_in(browser, index):
 def test_a_password_is_asked_for_where_one_is_set(browser, index):
     with serve(index, RAG_USER="anna", RAG_PASSWORD="s3cret") as server:
         context = browser.new_context()
-        page = context.new_page()
-        page.goto(server.url)
-        page.get_by_label("username").fill("anna")
-        page.get_by_label("password").fill("wrong")
-        page.get_by_role("button", name="Login").click()
-        page.wait_for_selector("text=Incorrect")
-        page.get_by_label("password").fill("s3cret")
-        page.get_by_role("button", name="Login").click()
+        for password in ("wrong", "s3cret"):
+            page = context.new_page()
+            page.goto(server.url)
+            page.get_by_label("username").fill("anna")
+            page.get_by_label("password").fill(password)
+            page.get_by_role("button", name="Login").click()
+            if password == "wrong":
+                page.wait_for_selector("text=Incorrect")
         wait_for_page(page)
         assert ask(page, WORTH).startswith("$7 billion")
         context.close()

@@ -722,8 +722,9 @@ def test_killed_upload_leaves_no_half_article(
         stream.write(b"word " * 300_000)
         stream.flush()
         for _ in range(200):
-            halves = [p for p in (index / "uploads").glob(".partial-*/0.txt") if p.stat().st_size]
-            if len(halves) == 1:
+            copies = (index / "uploads").glob(".partial-*/0.txt")
+            halves = [copy for copy in copies if copy.stat().st_size > len(KITE)]
+            if halves:
                 break
             time.sleep(0.05)
         os.kill(pid, 9)
@@ -877,7 +878,7 @@ def test_every_reason_has_its_words() -> None:
     ):  # fmt: skip
         words = in_words(rag.Skipped("a.txt", reason, "why"))
         assert words.endswith(" (why)")
-        assert reason not in words.split(" (")[0] or reason in {"empty", "malformed", "encrypted"}
+        assert "_" not in words
     assert in_words(rag.Skipped("a.txt", "some_new_reason")) == "some new reason"
 
 

@@ -11,7 +11,7 @@ time stamp of a file or from the day a document was written. trafilatura finds t
 page, but not its metadata: it would take a date from the text, a site's name from the address.
 
 Hostile files exist that keep these libraries busy for hours (a page of 400 kB with 40,000
-attributes takes 40 seconds), so files are read in a process of their own with limits on processor
+attributes for half a minute), so files are read in a process of their own with limits on processor
 time and memory: ``ExtractionProcess``. Nothing here asks the network for anything.
 """
 
@@ -696,12 +696,13 @@ def _word_part(archive: zipfile.ZipFile, name: str) -> Any:
 
     name = str(PurePosixPath(name.lstrip("/")))
     try:
-        with archive.open(name) as stream:
-            data = stream.read(MAX_UNPACKED + 1)
+        part = archive.getinfo(name)
     except KeyError as error:
         raise ExtractionError("malformed", f"no Word file: it has no {name}") from error
-    except RuntimeError as error:  # zipfile's, for a password
-        raise ExtractionError("encrypted", "it is locked with a password") from error
+    if part.flag_bits & 1:
+        raise ExtractionError("encrypted", "it is locked with a password")
+    with archive.open(part) as stream:
+        data = stream.read(MAX_UNPACKED + 1)
     if len(data) > MAX_UNPACKED:
         raise ExtractionError("oversized", f"{name} unpacks to over {MAX_UNPACKED} bytes")
     parser = etree.XMLParser(
@@ -711,6 +712,8 @@ def _word_part(archive: zipfile.ZipFile, name: str) -> Any:
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
+        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from error
         raise ExtractionError("malformed", f"{name} is no XML: {error}") from error
     if root.getroottree().docinfo.doctype:
         # Word writes none; with one come entities, which may be bombs or other files.
@@ -774,10 +777,12 @@ class ExtractionProcess:
 
     Args:
         seconds: Processor time for each file.
+        memory: Bytes of address space.
     """
 
-    def __init__(self, *, seconds: int = MAX_SECONDS) -> None:
+    def __init__(self, *, seconds: int = MAX_SECONDS, memory: int = MAX_MEMORY) -> None:
         self._seconds = seconds
+        self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> ExtractionProcess:
@@ -815,7 +820,7 @@ class ExtractionProcess:
         if not answer.endswith(b"\n"):
             self.close()
             if -process.returncode in {getattr(signal, n, 0) for n in ("SIGXCPU", "SIGKILL")}:
-                raise ExtractionError("too_slow", f"not read within {self._seconds} seconds")
+                raise ExtractionError("too_slow", f"takes over {self._seconds} s to read")
             raise ExtractionError("malformed", "reading it fails badly")
         found = json.loads(answer)
         if "reason" in found:
@@ -841,7 +846,7 @@ class ExtractionProcess:
     def _start(self) -> subprocess.Popen[bytes]:
         program = (
             f"import sys; sys.path[:] = {sys.path!r}; "
-            f"from rag.corpus.extract import serve; serve({self._seconds})"
+            f"from rag.corpus.extract import serve; serve({self._seconds}, {self._memory})"
         )
         return subprocess.Popen(
             [sys.executable, "-I", "-c", program],
@@ -851,7 +856,7 @@ class ExtractionProcess:
         )
 
 
-def serve(seconds: int) -> None:
+def serve(seconds: int, memory: int) -> None:
     """Answer requests on standard input until it ends: what ``ExtractionProcess`` runs.
 
     A request is a line of JSON and the bytes of the file, an answer a line of JSON.
@@ -862,7 +867,7 @@ def serve(seconds: int) -> None:
     while line := requests.readline():
         request = json.loads(line)
         data = requests.read(request["size"])
-        _limit(seconds)
+        _limit(seconds, memory)
         answer: dict[str, object]
         try:
             found = extract(data, request["suffix"], max_chars=request["max_chars"])
@@ -874,7 +879,7 @@ def serve(seconds: int) -> None:
         answers.flush()
 
 
-def _limit(seconds: int) -> None:
+def _limit(seconds: int, memory: int) -> None:
     """Let this process take so much more processor time, and no more memory than it may."""
     try:
         import resource
@@ -883,7 +888,7 @@ def _limit(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     wanted = {
         resource.RLIMIT_CPU: math.ceil(used.ru_utime + used.ru_stime) + seconds,
-        resource.RLIMIT_AS: MAX_MEMORY,
+        resource.RLIMIT_AS: memory,
         resource.RLIMIT_CORE: 0,
     }
     for kind, limit in wanted.items():

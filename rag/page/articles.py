@@ -37,7 +37,7 @@ MOST_SKIPPED = 200
 """Files left out that are named."""
 
 _HEADERS = ["Title", "Outlet", "Date", "From", "Id"]
-_WIDTHS = ["38%", "17%", "13%", "12%", "20%"]
+_WIDTHS = ["35%", "17%", "16%", "12%", "20%"]
 _TELL_SECONDS = 0.25
 _NOTHING_YET = '<p class="rag-empty">What becomes of each file is said here.</p>'
 
@@ -200,11 +200,11 @@ class _Table:
             buttons=[],
             elem_id="rag-articles-table",
         )
-        with gr.Row(visible=False) as self.paging:
+        # "hidden", not False: what is not in the browser at all does not take a new value.
+        with gr.Row(visible="hidden", equal_height=True) as self.paging:
             previous = gr.Button("Previous", size="sm", elem_id="rag-articles-previous")
-            self.number = gr.Number(
-                1, label="Page", precision=0, minimum=1, elem_id="rag-articles-page"
-            )
+            # Any number will do: ``view`` takes the nearest page there is.
+            self.number = gr.Number(1, label="Page", elem_id="rag-articles-page")
             following = gr.Button("Next", size="sm", elem_id="rag-articles-next")
         with gr.Accordion("Left out", open=False, visible=False) as self.accordion:
             self.left_out = gr.HTML("", elem_id="rag-articles-skipped")
@@ -230,8 +230,8 @@ class _Table:
         return [
             found.count,
             gr.update(value=found.rows),
-            gr.update(value=found.number, maximum=found.pages, label=f"Page of {found.pages:,}"),
-            gr.update(visible=found.pages > 1),
+            gr.update(value=found.number, label=f"Page (of {found.pages:,})"),
+            gr.update(visible=True if found.pages > 1 else "hidden"),
             gr.update(visible=found.skipped > 0, label=f"Left out ({found.skipped:,})"),
             found.left_out,
         ]
@@ -247,12 +247,15 @@ class _Changes:
         self._table = table
         self._settings = settings
         gr.Markdown("### Bring your own")
+        gr.HTML(
+            _note(
+                f"{', '.join(sorted(SUFFIXES))}; up to {settings.max_upload_mb:g} MB each, "
+                f"{settings.max_upload_files} files at once. They are kept here and can be quoted "
+                "at once, by everybody who uses this page."
+            )
+        )
         files = gr.File(
-            file_count="multiple",
-            label=f"Add articles: {', '.join(sorted(SUFFIXES))}; up to "
-            f"{settings.max_upload_mb:g} MB each, {settings.max_upload_files} at once",
-            height=150,
-            elem_id="rag-upload",
+            file_count="multiple", label="Add articles", height=150, elem_id="rag-upload"
         )
         self.result = gr.HTML(_NOTHING_YET, elem_id="rag-upload-result")
         self.chosen = gr.Dropdown(

@@ -20,8 +20,27 @@ _MONO = ["ui-monospace", "Menlo", "Consolas", "monospace"]
 
 
 def theme() -> gr.themes.Base:
-    """System fonts only: nothing is fetched from elsewhere."""
-    return gr.themes.Soft(primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=_MONO)
+    """System fonts only: nothing is fetched from elsewhere. Where Soft's colours are too near each
+    other to be read by everybody (WCAG AA), others of the same hues."""
+    soft = gr.themes.Soft(primary_hue="blue", neutral_hue="slate", font=_FONTS, font_mono=_MONO)
+    return soft.set(
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_label_text_color="*primary_800",
+        block_title_text_color="*primary_800",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_300",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        link_text_color_dark="*primary_300",
+        link_text_color_hover_dark="*primary_200",
+        link_text_color_active_dark="*primary_300",
+        link_text_color_visited_dark="*primary_300",
+        link_text_color_visited="*primary_700",
+        link_text_color="*primary_700",
+    )
 
 
 def build(assistant: Assistant, settings: Settings, examples: list[str]) -> gr.Blocks:

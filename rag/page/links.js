@@ -30,3 +30,15 @@ if (navigator.clipboard && !window.ragCopies) {
   };
   navigator.clipboard.writeText = (text) => write(words(text));
 }
+// The question's buttons are drawings without a name.
+if (links) {
+  const names = {'.submit-button': 'Ask', '.stop-button': 'Stop'};
+  const name = () => {
+    for (const [kind, words] of Object.entries(names)) {
+      const button = document.querySelector(`#rag-question ${kind}:not([aria-label])`);
+      if (button) button.setAttribute('aria-label', words);
+    }
+  };
+  name();
+  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+}
