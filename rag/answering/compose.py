@@ -173,7 +173,9 @@ def agree(one: str, other: str) -> bool:
     """
     (numbers, scales, signs), (others, other_scales, other_signs) = map(_quantity, (one, other))
     if numbers and others:
-        if (numbers, scales) != (others, other_scales) or (signs and other_signs and signs != other_signs):
+        if (numbers, scales) != (others, other_scales) or (
+            signs and other_signs and signs != other_signs
+        ):
             return False
     elif scales and other_scales:
         return scales <= other_scales or other_scales <= scales

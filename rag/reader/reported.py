@@ -21,7 +21,9 @@ from rag.reader.windows import Group, Window
 
 _NAME = r"[A-Z][\w’'-]+(?: [A-Z][\w’'.-]*){0,2} [A-Z][\w’'-]+|[A-Z][\w’'-]+"
 _DAY = r"(?: (?:on )?(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)?"
-_SAYS = r"(?:said|says|added|warned|explained|noted|argued|insisted|tweeted|wrote|told [\w’' ]{2,20}?)"
+_SAYS = (
+    r"(?:said|says|added|warned|explained|noted|argued|insisted|tweeted|wrote|told [\w’' ]{2,20}?)"
+)
 _QUOTED = re.compile(
     rf"[“\"](?P<said>[^“”\"]{{25,}}?)[,.?!]?[”\"],? (?:(?P<who>{_NAME}) {_SAYS}\b|"
     rf"(?:said|says|added|warned|explained) (?P<named>{_NAME}))"
