@@ -387,6 +387,9 @@ def test_nothing_stands_in_the_way_of_a_screen_reader(browser, server, theme):
     ask(page, WORTH)
     page.locator("#rag-chat a.rag-ref").first.click()
     page.wait_for_selector("#rag-article .rag-mark")
+    page.locator("#rag-settings button").first.click()
+    page.get_by_role("button", name="Dislike").last.click()
+    page.wait_for_selector("#rag-rating-send")
     page.evaluate(script)
     found = []
     for name in ("Ask", "Look up a quote", "Articles", "Evaluation"):

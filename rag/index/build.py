@@ -102,7 +102,7 @@ def build_index(
     """Bring ``index`` up to date with ``corpus`` and with ``index/uploads/``.
 
     Args:
-        corpus: Folder of .txt, .md and .jsonl files, or one such file.
+        corpus: Folder of .txt, .md, .jsonl, .html, .pdf and .docx files, or one such file.
         index: Folder of the index; made if missing. What is not ours in it is left alone.
         replace: Allow an index of another corpus root to be replaced.
         progress: True: draw progress bars on stderr. A function is called after each article with
@@ -268,7 +268,10 @@ def _forms_in_place(index: Path, manifest: Manifest, settings: Settings) -> bool
 def _no_article(root: Path, skipped: list[Skipped]) -> str:
     reasons = ", ".join(f"{n} {r}" for r, n in Counter(s.reason for s in skipped).most_common())
     found = f"{len(skipped)} skipped: {reasons}" if skipped else "it is empty"
-    return f"no article found in {root} ({found}); put .txt, .md or .jsonl files there."
+    return (
+        f"no article found in {root} ({found}); put .txt, .md, .jsonl, .html, .pdf or .docx files "
+        "there."
+    )
 
 
 def _report(index: Path, manifest: Manifest, counts: Counter[str], started: float) -> IndexReport:

@@ -250,14 +250,14 @@ class _Changes:
         gr.HTML(
             _note(
                 f"{', '.join(sorted(SUFFIXES))}; up to {settings.max_upload_mb:g} MB each, "
-                f"{settings.max_upload_files} files at once. They are kept here and can be quoted "
-                "at once, by everybody who uses this page."
+                f"{settings.max_upload_files} files at a time. They are kept here, and everybody "
+                "who uses this page can ask about them."
             )
         )
         files = gr.File(
             file_count="multiple", label="Add articles", height=150, elem_id="rag-upload"
         )
-        self.result = gr.HTML(_NOTHING_YET, elem_id="rag-upload-result")
+        self.result = gr.HTML(_NOTHING_YET, min_height=70, elem_id="rag-upload-result")
         self.chosen = gr.Dropdown(
             [], value=None, label="Uploaded file", elem_id="rag-remove-file", interactive=True
         )
@@ -309,7 +309,7 @@ class _Changes:
         if name is None:
             return [gr.update(visible=False), "", _note("Choose a file to remove first.")]
         question = f"Remove <b>{_name(name)}</b> and its articles? The file is deleted."
-        return [gr.update(visible=True), f'<p role="alert">{question}</p>', gr.skip()]
+        return [gr.update(visible=True), f'<p role="alert">{question}</p>', ""]
 
     def _remove(
         self,

@@ -67,10 +67,10 @@ def build_ask(
                 autofocus=True,
                 elem_id="rag-question",
             )
+            rating = _Rating(assistant, settings, chat)
             steering = _steering(page, assistant, settings)
             export = gr.Button("Export the conversation", size="sm", elem_id="rag-export")
             exported = gr.Textbox(visible="hidden", label="Exported", elem_id="rag-exported")
-            rating = _Rating(assistant, settings, chat)
         with gr.Column(scale=2, min_width=320):
             gr.Markdown("### Sources")
             # The article opens above the cards: where the eye is, and nothing scrolls away.
@@ -222,7 +222,7 @@ class _Rating:
     def __init__(self, assistant: Assistant, settings: Settings, chat: gr.Chatbot) -> None:
         self._assistant = assistant
         self._settings = settings
-        with gr.Group(visible=False, elem_id="rag-rating") as self._form:
+        with gr.Group(visible=False, elem_classes="rag-rating") as self._form:
             self._title = gr.Markdown()
             self._which = gr.JSON(visible="hidden", label="Rated")
             self._right = gr.Textbox(label="The right answer, if you know it", max_lines=2)

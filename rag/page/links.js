@@ -30,13 +30,18 @@ if (navigator.clipboard && !window.ragCopies) {
   };
   navigator.clipboard.writeText = (text) => write(words(text));
 }
-// The question's buttons are drawings without a name.
+// Some of Gradio's buttons are drawings without a name.
 if (links) {
-  const names = {'.submit-button': 'Ask', '.stop-button': 'Stop'};
+  const names = {
+    '#rag-question .submit-button': 'Ask',
+    '#rag-question .stop-button': 'Stop',
+    '#rag-settings .calendar': 'Choose a day',
+  };
   const name = () => {
     for (const [kind, words] of Object.entries(names)) {
-      const button = document.querySelector(`#rag-question ${kind}:not([aria-label])`);
-      if (button) button.setAttribute('aria-label', words);
+      for (const button of document.querySelectorAll(`${kind}:not([aria-label])`)) {
+        button.setAttribute('aria-label', words);
+      }
     }
   };
   name();
