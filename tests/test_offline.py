@@ -38,7 +38,8 @@ with tempfile.TemporaryDirectory() as folder:
         import rag.page.launch
         rag.page.launch._no_telemetry()
         from rag.page.layout import build
-        build(assistant, [])
+        from rag.settings import load_settings
+        build(assistant, load_settings(index=folder), [])
 print([a.abstained for a in answers], tried)
 """
 

@@ -414,8 +414,10 @@ def test_twenty_people_get_their_own_answers(browser, server):
         "Who won the football world cup in 1998?": "Not in the corpus",
         "What would the Taliban be open to US companies investing in?": "mining operations",
     }
-    # Twenty contexts: a browser opens only six connections to a host for all pages of one.
-    people = [(browser.new_context().new_page(), *item) for item in list(asked.items()) * 5]
+    # Two to a context: a browser opens only six connections to a host for all pages of one.
+    contexts = [browser.new_context() for _ in range(10)]
+    pages = [context.new_page() for context in contexts for _ in range(2)]
+    people = [(page, *item) for page, item in zip(pages, list(asked.items()) * 5, strict=True)]
     for page, question, _ in people:
         page.goto(server.url)
         wait_for_page(page)
@@ -426,7 +428,8 @@ def test_twenty_people_get_their_own_answers(browser, server):
         assert expected in next_reply(page, 0)
         assert page.locator("#rag-chat [data-testid=user]").all_inner_texts() == [question]
         assert replies(page).count() == 1
-        page.context.close()
+    for context in contexts:
+        context.close()
 
 
 def test_a_page_stays_usable_when_the_server_is_killed_and_started_again(browser, index):

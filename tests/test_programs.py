@@ -94,7 +94,7 @@ def test_mcp_offers_the_same_three_as_tools(server):
 
 def test_the_examples_of_the_readme_run(server, capsys):
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("### For programs")[1]
-    blocks = re.findall(r"```python\n(.*?)```", section.split("\n### ")[0], re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", section.split("\n## ")[0], re.DOTALL)
     assert len(blocks) == 2
     for block in blocks:
         exec(block.replace("http://127.0.0.1:7860", server.url), {})  # our own README

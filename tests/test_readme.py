@@ -28,6 +28,7 @@ def test_the_measured_tables_are_those_of_the_stored_results():
 
 def test_the_python_example_runs(tmp_path, monkeypatch, capsys, new_index):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = text.split("## From Python")[1]
     code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert code is not None
     (tmp_path / "seeds").symlink_to(ROOT / "seeds")

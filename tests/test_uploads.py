@@ -505,6 +505,22 @@ def test_a_copy_that_only_the_build_finds_is_removed_again(
     assert (report.index.articles, report.index.added) == (4, 2)
 
 
+def test_web_pages_and_what_is_no_pdf(index: Path, received: Received) -> None:
+    page = (
+        "<html><head><title>Lantern parade</title></head><body><nav>Home</nav><article><h1>Lantern "
+        "parade</h1><p>The lantern parade of Visby drew four thousand people on Friday night.</p>"
+        "<p>Its founder, Maja Berg, said that next year it will go round the whole wall.</p>"
+        "</article></body></html>"
+    )
+    files = [received("parade.HTM", page), received("torn.pdf", b"%PDF-1.4\nand no more")]
+    report = add_uploads(index, files, ALL)
+    assert said(report)[0] == ("parade.htm", True, 1, "Added, under the name parade.htm.")
+    assert said(report)[1][:3] == ("torn.pdf", False, 0)
+    assert said(report)[1][3].startswith("Not added: it is malformed (")
+    assert "Maja Berg, said that next year" in texts(index)["uploads/parade.htm"]
+    assert in_folder(index) == {"parade.htm"}
+
+
 # Limits
 
 
