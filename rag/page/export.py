@@ -19,12 +19,8 @@ def as_markdown(turns: Sequence[tuple[str, Said]], fetch: FetchArticle) -> str:
             continue
         if said.short_answer:
             parts.append(f"**{_line(said.short_answer)}**")
-        parts += [f"{number}. {_source(place, fetch)}" for number, place in _numbered(said)]
+        parts += [f"{place.label}. {_source(place, fetch)}" for place in said.cited]
     return "\n\n".join(parts) + "\n"
-
-
-def _numbered(said: Said) -> list[tuple[str, Place]]:
-    return [(place.label, place) for place in said.cited]
 
 
 def _source(place: Place, fetch: FetchArticle) -> str:

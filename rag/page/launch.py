@@ -11,6 +11,9 @@ from rag.assistant import Assistant
 from rag.datatypes import IndexNotFoundError, PageError
 from rag.settings import Settings
 
+PUBLIC_QUEUE = 100
+"""Most events that wait on a public page; more are told to come back."""
+
 
 def launch(settings: Settings) -> None:
     """Serve the page until interrupted.
@@ -39,9 +42,10 @@ def launch(settings: Settings) -> None:
         page = build(assistant, settings, example_questions(assistant))
         page.queue(max_size=PUBLIC_QUEUE if settings.public else None)
         print(f"Chat page: http://{settings.host}:{settings.port}  (Ctrl+C stops it)", flush=True)
-        if not (login or settings.public or _is_loopback(settings.host)):
+        reachable = settings.share or not _is_loopback(settings.host)
+        if reachable and not (login or settings.public):
             print(
-                "Anybody who reaches this address can add and remove articles; set RAG_USER and "
+                "Anybody who reaches this address can change what is kept here; set RAG_USER and "
                 "RAG_PASSWORD, or start it with --public.",
                 flush=True,
             )
@@ -60,10 +64,6 @@ def launch(settings: Settings) -> None:
             theme=theme(),
             css_paths=STYLE,
         )
-
-
-PUBLIC_QUEUE = 100
-"""Most events that wait on a public page; more are told to come back."""
 
 
 def _login(settings: Settings) -> tuple[str, str] | None:
