@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import re
@@ -15,8 +16,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rag.answering.compose import compose
-from rag.answering.conversation import Turn, Understood, understand, unheard
+from rag.answering.conversation import Turn, Understood, understand
 from rag.answering.locate import locate
+from rag.answering.phrases import Sorter
+from rag.answering.spelling import unheard
 from rag.answering.verify import checked
 from rag.datatypes import (
     Answer,
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
 
 _log = logging.getLogger("rag")
+_CARRIED = 2
+"""So many passages of the last turn are read for a follow-up, too."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
@@ -139,7 +144,9 @@ class Assistant:
         started: float,
     ) -> Answer:
         index = state.index
-        understood = understand(question, history, index.postings)
+        understood = understand(
+            question, history, index.postings, state.sorter if history else None
+        )
         hits, vector = self._search(state, understood, depth, filter)
         notes = [*understood.notes, *_filter_notes(state, filter)]
         if not hits:
@@ -284,7 +291,11 @@ class Assistant:
         self, state: _State, understood: Understood, k: int, filter: Filter
     ) -> tuple[list[Hit], Any]:
         vector = state.index.encoder.encode([understood.text])[0]
-        return search(state.index, understood.text, vector, k=k, filter=filter), vector
+        hits = search(state.index, understood.text, vector, k=k, filter=filter)
+        if understood.before:
+            before = search(state.index, understood.before, vector, k=_CARRIED, filter=filter)
+            hits = _joined(hits, before)
+        return hits, vector
 
     def _clean(self, question: str) -> str:
         """The question without control and zero-width characters, white space folded."""
@@ -327,6 +338,7 @@ class _State:
         self.index = index
         self._settings = settings
         self._reader: Reader | None = None
+        self._sorter: Sorter | None = None
         self._users = 0
         self._retired = False
         self._lock = threading.Lock()
@@ -337,6 +349,14 @@ class _State:
             if self._reader is None:
                 self._reader = open_reader(self.index, self._settings)
             return self._reader
+
+    @property
+    def sorter(self) -> Sorter:
+        """Tells people from places in a conversation; made with the first follow-up."""
+        with self._lock:
+            if self._sorter is None:
+                self._sorter = Sorter(self.index.encoder.encode)
+            return self._sorter
 
     def encoder(self) -> Any:
         """The question encoder, if it has been loaded: the next generation can use it again."""
@@ -373,6 +393,14 @@ class _Use:
 
     def __exit__(self, *_: object) -> None:
         self._state.leave()
+
+
+def _joined(hits: list[Hit], others: list[Hit]) -> list[Hit]:
+    """The hits and the others that are not among them, in place of the last ones."""
+    known = {hit.passage.passage_id for hit in hits}
+    more = [hit for hit in others if hit.passage.passage_id not in known]
+    kept = hits[: max(1, len(hits) - len(more))]
+    return [dataclasses.replace(hit, rank=n) for n, hit in enumerate([*kept, *more], start=1)]
 
 
 def _abstain(

@@ -37,6 +37,7 @@ from sklearn.metrics import roc_auc_score
 import rag
 from rag.answering.compose import agree
 from rag.answering.conversation import understand
+from rag.answering.phrases import Sorter
 from rag.corpus.chunk import WordPieces, cut_passages
 from rag.datatypes import Hit
 from rag.evaluation.answers import stands_in
@@ -105,7 +106,8 @@ def write_corpus(data: Path, corpus: Path) -> None:
 
 def ask(index, question, history, k):
     """(what is read for, its vector, hits), as the assistant does it."""
-    understood = understand(question, history, index.postings)
+    sorter = Sorter(index.encoder.encode) if history else None
+    understood = understand(question, history, index.postings, sorter)
     vector = index.encoder.encode([understood.text])[0]
     hits = search(index, understood.text, vector, k=k, filter=Filter())
     return understood.asked, vector, hits

@@ -1,0 +1,77 @@
+"""Typing errors in a question, mended against the words of the corpus, and words it lacks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rag.index.english import known_stem, word_counts
+from rag.index.lexical import STOPWORDS, Postings, stem, words
+
+_COMMON = 1_500
+"""A word in so many of the 5,948 counted articles belongs to every text ("much", "does")."""
+
+
+def mend(question: str, postings: Postings) -> tuple[str, tuple[str, ...]]:
+    """Replace words that neither the corpus nor news English knows by the nearest known one.
+
+    A word is taken for a typing error only if it has at least four letters, is in no vocabulary,
+    and a word of the corpus (or one of the commonest of English) with the same first letter lies
+    within one edit, two from seven letters on; swapped neighbours count as one edit.
+    """
+    from rapidfuzz.distance import OSA
+
+    known = word_counts()
+    notes = []
+    mended = question
+    for match in reversed(list(re.finditer(r"[^\W\d_]{4,}", question))):
+        word = match.group().lower()
+        if not word.isascii() or word in known or postings.document_frequency(stem(word)):
+            continue
+        limit = 2 if len(word) >= 7 else 1
+        ranked = sorted(
+            (
+                OSA.distance(word, candidate),
+                not postings.document_frequency(stem(candidate)),
+                -known.get(candidate, 0),
+                candidate,
+            )
+            for candidate in _candidates(word, postings, known, limit)
+            if OSA.distance(word, candidate, score_cutoff=limit) <= limit
+        )
+        if ranked:
+            right = ranked[0][-1]
+            if match.group()[0].isupper():
+                right = right.capitalize()
+            mended = mended[: match.start()] + right + mended[match.end() :]
+            notes.append(f"Read “{match.group()}” as “{right}”.")
+    return mended, tuple(reversed(notes))
+
+
+def unheard(question: str, postings: Postings) -> tuple[str, ...]:
+    """The question's words that no passage has in any form, in order, as typed; without those
+    that any text may lack or have ("called", "much")."""
+    known = word_counts()
+    missing: dict[str, str] = {}
+    for match in re.finditer(r"\w+(?:[’'-]\w+)*", question):
+        found = [w for w in words(match.group()) if w not in STOPWORDS]
+        if found and not any(
+            known.get(w, 0) >= _COMMON or postings.document_frequency(stem(w)) for w in found
+        ):
+            missing.setdefault(match.group().lower(), match.group())
+    return tuple(missing.values())
+
+
+def _candidates(word: str, postings: Postings, known: dict[str, int], limit: int) -> Iterator[str]:
+    """Words of like length that the corpus uses, or that every text uses. The corpus' own terms
+    are stems; those that no known word has are mostly names, which stand for themselves."""
+
+    def alike(other: str) -> bool:
+        return other[:1] == word[0] and abs(len(other) - len(word)) <= limit
+
+    for other, count in known.items():
+        if alike(other) and (count >= _COMMON or postings.document_frequency(stem(other))):
+            yield other
+    for term in postings.vocabulary():
+        if alike(term) and term not in known and not known_stem(term):
+            yield term
