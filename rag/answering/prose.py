@@ -23,12 +23,13 @@ LEAST_KNOWN = 0.6
 """Least share of the content words that the sources know; chosen on the development half."""
 _LEAST_KNOWN_CLAUSE = 0.34
 _NEAR = 5
+Range = tuple[int, int]
 _MOST_PLACES = 12
 _MOST_PAIRS = 10
 
 _NOT = frozenset("not no never none nobody nothing neither nor without non hardly barely scarcely nowhere".split())
-_NO_NEGATION_BEFORE = frozenset("only matter doubt more fewer less just merely".split())
 _ONLY = frozenset("only just merely simply".split())
+_COMPARING = _ONLY | frozenset("matter doubt more fewer less".split())
 _REFUSING = frozenset(
     map(tk.key_of, "refuse deny reject fail lack prevent stop ban unable unlikely impossible cease halt".split())
 )
@@ -36,20 +37,34 @@ _LIGHT = frozenset("longer yet ever able one body be have do any such much so th
 _HEDGES = {
     tk.key_of(word): level
     for level, words in (
-        (2, "may might could can possible possibly perhaps maybe plan expect likely allege allegedly accuse "
-            "reportedly suspect hope want propose consider threaten seek intend aim attempt try appear seem "
-            "believe ask invite request urge demand offer agree order"),
+        (2, "may might could can possible possibly perhaps maybe alleged allegedly accuse reportedly suspect "
+            "consider propose believe suggest"),
         (1, "will would shall should must"),
     )
     for word in words.split()
 }  # fmt: skip
+"""Words that make what follows no fact, the first ones more so."""
+_HEDGING_TO = frozenset(
+    map(tk.key_of, "plan expect likely want hope seek intend aim attempt try appear seem threaten offer agree "
+        "ask invite request urge order demand".split())
+)  # fmt: skip
+"""They do so before "to"."""
+_COMPARISONS = frozenset("more fewer less better worse higher lower earlier later".split())
+
+
+def _form(word: str) -> str:
+    """What a table of opposites compares: the key, but "more" is none of "many"."""
+    return word if word in _COMPARISONS else tk.key_of(word)
+
+
 _OPPOSITES = [
-    tuple(frozenset(map(tk.key_of, side.split())) for side in pair.split(" | "))
+    tuple(frozenset(map(_form, side.split())) for side in pair.split(" | "))
     for pair in (
         "rise increase grow climb gain jump surge soar up raise grew growth hike | "
-        "fall decrease decline drop down plunge slump shrink dip slip tumble cut lower reduce",
-        "more most greater | fewer less least",
-        "higher high highest | lower low lowest",
+        "fall decrease decline drop down plunge slump shrink dip slip tumble cut reduce",
+        "more greater | fewer less",
+        "higher high | lower low",
+        "better | worse",
         "win victory | lose loss defeat",
         "first | last",
         "last past previous | next coming",
@@ -60,7 +75,8 @@ _OPPOSITES = [
         "buy purchase | sell",
         "accept approve allow permit legal | reject refuse ban illegal",
         "support back favor | oppose",
-        "early earlier | late later",
+        "early | late",
+        "earlier | later",
         "arrive enter join | leave exit quit",
         "best | worst",
         "above | below",
@@ -100,21 +116,21 @@ class _Side:
     """Words with what is worked out about them; ``part`` numbers the sentence each is from."""
 
     def __init__(self, texts: Iterable[str]) -> None:
+        self.names: list[Range] = []
         self.words: list[Token] = []
         self.part: list[int] = []
         self.amounts: list[Amount] = []
         self.days: list[Day] = []
-        self.names: list[tuple[int, int]] = []
         for number, text in enumerate(texts):
             words = tk.tokens(text)
             base = len(self.words)
             found, days = tk.amounts(words)
             self.amounts += [a._replace(start=a.start + base, end=a.end + base) for a in found]
             self.days += days
-            self.names += [(a + base, b + base) for a, b in tk.names(words)]
             self.words += [*words, Token(".", ".", ".")]
             self.part += [number] * (len(words) + 1)
         self.lows = {word.low for word in self.words}
+        self.forms = {word.low if word.low in _COMPARISONS else word.key for word in self.words}
         self.keys = {word.key for word in self.words}
 
     @cached_property
@@ -154,6 +170,9 @@ class _Match:
     def __init__(self, said: _Side, source: _Side) -> None:
         self.said = said
         self.source = source
+        # What is a name within one of the two is one, too, where the other begins with it.
+        known = {side.words[i].low for side in (said, source) for a, b in tk.names(side.words) for i in range(a, b)}
+        said.names, source.names = (list(tk.names(side.words, known)) for side in (said, source))
         self.at: list[tuple[int, ...]] = [
             self._places(i) if word.is_content else () for i, word in enumerate(said.words)
         ]
@@ -202,6 +221,7 @@ def unsupported(sentence: str, cited: Sequence[str]) -> tuple[str, ...]:
     found = [
         *_wrong_amounts(match.said, match.source),
         *_unknown_names(match.said, match.source),
+        *_mixed_names(match.said, match.source),
         *_altered_quotes(plain, sources),
         *_negation(match),
         *_hedging(match),
@@ -219,8 +239,7 @@ def _shown(amount: Amount) -> str:
 
 
 def _wrong_amounts(said: _Side, source: _Side) -> Iterator[str]:
-    units = {tk._UNITS[low] for low in said.lows if low in tk._UNITS}
-    source_units = {tk._UNITS[low] for low in source.lows if low in tk._UNITS}
+    units, source_units = tk.units(said.lows), tk.units(source.lows)
     known = defaultdict(list)
     for amount in source.amounts:
         known[amount.value].append(amount)
@@ -252,8 +271,10 @@ def _wrong_amounts(said: _Side, source: _Side) -> Iterator[str]:
     for day in said.days:
         if not any(day.month == d.month and day.day in (None, d.day) for d in source.days):
             yield f"the date with month {day.month}, day {day.day or 'not given'} is in no cited sentence"
-    for low in sorted((tk.DAYS | {"today", "yesterday", "tomorrow"}) & said.lows - source.lows):
-        yield f"“{low}” is in no cited sentence"
+    ours, theirs = ([w.low for w in side.words if w.low in tk.DAYS] for side in (said, source))
+    for low in sorted(set(ours)):
+        if ours.count(low) > theirs.count(low):
+            yield f"no cited sentence says “{low.title()}” there"
 
 
 def _as_strong(amount: Amount, other: Amount) -> bool:
@@ -304,6 +325,19 @@ def _unknown_names(said: _Side, source: _Side) -> Iterator[str]:
             if any(_same_people(token.low, low) for low in source.lows):
                 continue
             yield f"the name “{token.text}” is in no cited sentence"
+
+
+def _mixed_names(said: _Side, source: _Side) -> Iterator[str]:
+    """Two names of the sources run into one: "MLB Trout" of "Trout told the MLB"."""
+    homes: dict[str, set[int]] = defaultdict(set)
+    for number, (start, end) in enumerate(source.names):
+        for word in source.words[start:end]:
+            homes[word.low].add(number)
+    for start, end in said.names:
+        for one, other in zip(said.words[start : end - 1], said.words[start + 1 : end], strict=True):
+            rare = not {one.low, other.low} & tk.ordinary() and one.low not in _ALIAS_OF
+            if rare and homes[one.low] and homes[other.low] and not homes[one.low] & homes[other.low]:
+                yield f"no cited sentence has the name “{one.text} {other.text}”"
 
 
 def _letters(run: Sequence[Token]) -> list[str]:
@@ -401,9 +435,12 @@ def _negators(side: _Side, other: _Side) -> list[int]:
     for at, word in enumerate(side.words[:-1]):
         following = side.words[at + 1].low
         if word.low in _NOT:
+            bound = following in (_COMPARING if word.low in ("no", "not") else _ONLY)
             numbered = word.low == "no" and following == "." and side.words[at + 2 : at + 3] and side.words[at + 2].low[0].isdigit()
-            if following not in _NO_NEGATION_BEFORE and not numbered:
+            if not bound and not numbered:
                 found.append(at)
+        elif (word.low, following) in (("rather", "than"), ("instead", "of")):
+            found.append(at)
         elif word.key in _REFUSING or (word.key == "declin" and following == "to"):
             # The same verb on both sides is an ordinary word.
             if word.key not in other.keys:
@@ -474,30 +511,37 @@ def _clauses(side: _Side, at: Iterable[int]) -> set[int]:
 def _says_most(said: _Side, scope: range, source: _Side) -> bool:
     """True for "no deal was bigger than" where the source has "the biggest": no such thing, but
     more than it, or before it."""
-    compares = {"than", "before", "ever", "previous", "previously", "other"} & _lows(said, scope.start, scope.stop)
-    return bool(compares) and any(
-        low in ("first", "only", "most", "best", "worst", "record", "least") or (low.endswith("est") and len(low) > 5)
-        for low in source.lows
+    compares = {"than", "before", "ever", "since", "previous"} & _lows(said, scope.start, scope.stop)
+    return bool(compares) and sum(map(_is_most, source.words)) > sum(map(_is_most, said.words))
+
+
+def _is_most(word: Token) -> bool:
+    return word.low in ("first", "only", "most", "best", "worst", "record", "least") or (
+        word.low.endswith("est") and len(word.low) > 5
     )
 
 
 def _not_only(side: _Side) -> tuple[int, int]:
     """How often the side says "not only", or its like; how often "only" without the "not"."""
     firsts = [side.words[at - 1].low for at, w in enumerate(side.words) if at and w.low in _ONLY]
-    return sum(low in _NOT for low in firsts), sum(low not in _NOT for low in firsts)
+    return sum(low in _NOT or low == "than" for low in firsts), sum(low not in _NOT for low in firsts)
 
 
 def _hedging(match: _Match) -> Iterator[str]:
     said, source = match.said, match.source
-    ours = {w.key: _HEDGES[w.key] for w in said.words if w.key in _HEDGES}
+    ours = {w.key: level for w in said.words if (level := _HEDGES.get(w.key, 2 * (w.key in _HEDGING_TO)))}
     back = {p: i for i, places in enumerate(match.at) if len(places) == 1 for p in places}
-    hedged = [at for at, w in enumerate(source.words) if w.key in _HEDGES]
+    hedged = [
+        at
+        for at, w in enumerate(source.words)
+        if w.key in _HEDGES or (w.key in _HEDGING_TO and "to" in _lows(source, at + 1, at + 3))
+    ]
     governed = _governors(source, hedged)
     for at, _, _, focus in governed:
         word = source.words[at]
         if focus is None or focus < at or focus not in back or word.key in ours:
             continue
-        if max(ours.values(), default=0) < _HEDGES[word.key]:
+        if max(ours.values(), default=0) < _HEDGES.get(word.key, 2):
             yield f"“{word.text}” is missing: the source does not say it as a fact"
     covered = _covered(source, governed)
     future = [at for at, w in enumerate(said.words) if w.low in ("will", "shall") and not (at and w.text[0].isupper())]
@@ -512,8 +556,8 @@ def _lows(side: _Side, start: int, end: int) -> set[str]:
     return {w.low for w in side.words[max(0, start) : end]}
 
 
-_COMPARED = frozenset({"mani"})
-"""Keys that stand in a table of opposites by their other forms only ("more" is a form of "many")."""
+def _shown_form(side: _Side, forms: frozenset[str]) -> str:
+    return next(w.text for w in side.words if _form(w.low) in forms)
 
 
 def _turned_round(match: _Match) -> Iterator[str]:
@@ -530,11 +574,11 @@ def _turned_round(match: _Match) -> Iterator[str]:
 
 
 def _opposites(said: _Side, source: _Side) -> Iterator[str]:
+    ours, theirs = said.forms, source.forms
     for pair in _OPPOSITES:
         for one, other in (pair, pair[::-1]):
-            ours = (one & said.keys) - _COMPARED
-            if ours and not one & source.keys and other & source.keys and not other & said.keys:
-                yield f"“{min(ours)}” is the opposite of “{min(other & source.keys)}” in the source"
+            if one & ours and not one & theirs and other & theirs and not other & ours:
+                yield f"“{_shown_form(said, one)}” is the opposite of “{_shown_form(source, other)}” in the source"
 
 
 def _roles(match: _Match) -> Iterator[str]:
@@ -545,7 +589,9 @@ def _roles(match: _Match) -> Iterator[str]:
     yield from _swapped(said, source, ours, theirs)
 
 
-Range = tuple[int, int]
+LOG = None
+_MARGIN = 0.5
+"""So much better must a name fit where another stands; chosen on the development half."""
 
 
 def _swapped(said: _Side, source: _Side, ours: Sequence[Range], theirs: Sequence[Range]) -> Iterator[str]:
@@ -553,29 +599,39 @@ def _swapped(said: _Side, source: _Side, ours: Sequence[Range], theirs: Sequence
     for there in theirs:
         for word in source.words[there[0] : there[1]]:
             by_key[word.key].append(there)
-    mentions = []
-    for here in ours:
-        keys = {w.key for w in said.words[here[0] : here[1]]}
-        same = list(dict.fromkeys(m for key in keys for m in by_key.get(key, ())))[:6]
-        if same:
-            mentions.append((here, keys, same))
-    for number, (one, keys, same) in enumerate(mentions):
-        for other, other_keys, other_same in mentions[number + 1 : number + 1 + _MOST_PAIRS]:
-            if keys & other_keys:
+    mentions = [
+        (here, frozenset(w.key for w in said.words[here[0] : here[1]] if len(w.key) > 1 or w.key.isdigit()))
+        for here in ours
+    ]
+
+    def places(keys: frozenset[str]) -> list[Range]:
+        return list(dict.fromkeys(place for key in sorted(keys) for place in by_key.get(key, ())))[:6]
+
+    for number, (one, keys) in enumerate(mentions):
+        for other, other_keys in mentions[number + 1 : number + 1 + _MOST_PAIRS]:
+            same, other_same = places(keys - other_keys), places(other_keys - keys)
+            if not same or not other_same:
                 continue
             without = keys | other_keys
             here, there = _role(said, one, without), _role(said, other, without)
             own = _best(here, source, same, without) + _best(there, source, other_same, without)
             cross = _best(here, source, other_same, without) + _best(there, source, same, without)
-            if cross > own:
+            if LOG is not None: LOG.append((cross - own, cross, own, _text(said, one), _text(said, other)))
+            if cross > own + _MARGIN or (cross == own > 0 and _reversed(said, one, other, same, other_same)):
                 yield f"“{_text(said, one)}” and “{_text(said, other)}” have changed places"
+
+
+def _reversed(said: _Side, one: Range, other: Range, same: Sequence[Range], other_same: Sequence[Range]) -> bool:
+    """True if the two stand in one order only in the sources, here in the other, and are no list."""
+    turned = all(p > q for p in same for q in other_same)
+    return turned and bool(_lows(said, one[1], other[0]) & tk.PREPOSITIONS)
 
 
 def _text(side: _Side, at: Range) -> str:
     return " ".join(w.text for w in side.words[at[0] : at[1]])
 
 
-def _best(role: dict[str, float], source: _Side, places: Sequence[Range], without: set[str]) -> float:
+def _best(role: dict[str, float], source: _Side, places: Sequence[Range], without: frozenset[str]) -> float:
     best = 0.0
     for place in places:
         there = _role(source, place, without)
@@ -587,17 +643,19 @@ _PASSIVE = frozenset("is are was were be been being get got gets".split())
 _WEIGHTS = (1.0, 0.7, 0.4)
 
 
-def _role(side: _Side, at: Range, without: set[str]) -> dict[str, float]:
+def _role(side: _Side, at: Range, without: frozenset[str]) -> dict[str, float]:
     """What stands around a name: the words it acts on or is acted on by, and its preposition."""
     start, end = at
     role: dict[str, float] = {}
     left, right = _neighbours(side, start - 1, -1, without), _neighbours(side, end, 1, without)
-    for name, found in (("l", left), ("r", right)):
+    by_agent = start > 0 and side.words[start - 1].low == "by"
+    for on_right, found in ((False, left), (True, right)):
         for weight, i in zip(_WEIGHTS, found, strict=False):
-            flipped = name
-            if side.words[i].key != "say" and _is_passive(side, i) and (name == "r" or side.words[start - 1].low == "by"):
-                flipped = "l" if name == "r" else "r"
-            role[f"{flipped} {side.words[i].key}"] = weight
+            flips = on_right and side.words[end - 1].possessive
+            if side.words[i].key != "say" and _is_passive(side, i):
+                flips ^= on_right or by_agent
+            name = f"{'r' if on_right != flips else 'l'} {side.words[i].key}"
+            role[name] = max(weight, role.get(name, 0.0))
     if right and side.words[right[0]].key == "say" and right[0] <= end + 1 or (
         left and side.words[left[0]].key == "say" and left[0] == start - 1
         and side.words[left[0]].low != "told"
@@ -608,12 +666,19 @@ def _role(side: _Side, at: Range, without: set[str]) -> dict[str, float]:
         before -= 1
     if before >= 0 and side.words[before].low in tk.PREPOSITIONS:
         role[f"p {side.words[before].low}"] = 0.8
+    # "Dover's Speed" is "Speed of Dover".
     if side.words[end - 1].possessive:
-        role["'s"] = 0.5
+        role[f"of {_other(side.words[end], without)}"] = 0.8
+    elif before > 0 and side.words[before].low == "of":
+        role[f"of {_other(side.words[before - 1], without)}"] = 0.8
     return role
 
 
-def _neighbours(side: _Side, at: int, by: int, without: set[str]) -> list[int]:
+def _other(word: Token, without: frozenset[str]) -> str:
+    return "*" if word.key in without else word.key
+
+
+def _neighbours(side: _Side, at: int, by: int, without: frozenset[str]) -> list[int]:
     """Up to three content words on one side, within the sentence."""
     found: list[int] = []
     for i in range(at, max(-1, at - 12) if by < 0 else min(len(side.words), at + 12), by):
@@ -653,24 +718,27 @@ def _splices(match: _Match) -> Iterator[str]:
             while right - 1 > last and any((q, said.words[right - 1].low, said.words[right].low) in pairs for q in here):
                 right -= 1
             edges = said.words[min(left, right) : max(left, right) + 1]
-            if not any(_is_joint(word) for word in edges) and not _names_who(match, last, i):
+            if not any(map(_is_joint, edges)) and not _names_who(match, last, right, i):
                 yield f"“{said.words[last].text} … {said.words[i].text}” joins two sources within a clause"
         if here:
             last, parts = i, (here & parts) or here
 
 
 def _is_joint(word: Token) -> bool:
-    return word.low in tk.JOINTS or not (word.low[0].isalnum() or word.low in '"$£€¥%')
+    return word.low in tk.JOINTS or word.low in ",;:.()-!?"
 
 
-def _names_who(match: _Match, end: int, begin: int) -> bool:
-    """True if what comes before ``begin`` only says who a pronoun of the other source is."""
+def _names_who(match: _Match, end: int, right: int, i: int) -> bool:
+    """True if what comes before ``right``, where the words of the second source begin, only says
+    who its pronoun is."""
     said, source = match.said, match.source
     start = end
     while start > 0 and not _is_joint(said.words[start - 1]):
         start -= 1
-    before = {w.low for p in match.at[begin] for w in source.words[max(0, p - 3) : p]}
-    return end - start < 4 and bool(before & tk.PRONOUNS)
+    before = {source.words[p - (i - right) - 1].low for p in match.at[i] if p > i - right}
+    named = any(a <= end < b for a, b in said.names) and end - start < 5
+    described = end - start < 3 and said.words[start].low in ("the", "a", "an")
+    return right == end + 1 and (named or described) and bool(before & tk.PRONOUNS)
 
 
 def _unknown_words(match: _Match) -> Iterator[str]:

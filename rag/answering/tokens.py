@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ fewer few less little more many most many had have has have did do does do done 
 been be being be hit hit showed show shown show overthrew overthrow withdrew withdraw withdrawn withdraw""".split()
 _BASE = dict(zip(_IRREGULAR[::2], _IRREGULAR[1::2], strict=True))
 _SAYING = frozenset(
-    "say tell add note state explain announce report claim warn argue insist stress suggest tweet write "
+    "say tell add note state explain announce report claim warn argue insist stress tweet write "
     "declare reiterate emphasise emphasize remark comment acknowledge affirm assert maintain".split()
 )
 FUNCTION = (
@@ -69,11 +69,11 @@ PREPOSITIONS = frozenset(
 )
 _DETERMINERS = frozenset("the a an his her its their our my this that these those former then".split())
 PRONOUNS = frozenset(
-    "he she it they him her them his hers its their theirs this these those who we i us our my".split()
+    "he she it they who".split()
 )
 JOINTS = frozenset(
     "and but or nor so yet while whereas when where which who whose whom that because although though if "
-    "as after before since until unless with amid despite following including adding saying".split()
+    "as after before since until unless".split()
 )
 """Words at which a new clause or phrase of its own may begin."""
 _SCOPE_ENDS = frozenset(", ; : . ! ? ( ) - [ ] but while because although though which who whereas".split())
@@ -95,9 +95,9 @@ _UNITS = {
     )
     for word in names.split()
 }  # fmt: skip
-_TIMES = frozenset("second minute hour day week month year decade century".split())
-_MONEY = frozenset("percent dollar euro yen cent rupee yuan ruble peso".split())
-"""Units without which a number means another thing. "pound" is a weight too."""
+_OFTEN = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year", "annual": "year",
+          "annually": "year", "hourly": "hour"}  # fmt: skip
+TIMES = frozenset("second minute hour day week month year decade century".split())
 _SCALES = {
     "hundred": 2, "thousand": 3, "k": 3, "million": 6, "m": 6, "mn": 6, "billion": 9, "bn": 9,
     "b": 9, "trillion": 12, "tn": 12,
@@ -375,6 +375,11 @@ def _unit_after(words: Sequence[Token], end: int) -> str:
     return ""
 
 
+def units(lows: Iterable[str]) -> set[str]:
+    """The units that words name, with or without a number; "second" alone may be a rank."""
+    return {(_UNITS | _OFTEN)[low] for low in lows if low != "second" and (low in _UNITS or low in _OFTEN)}
+
+
 def _comparator(words: Sequence[Token], start: int, end: int, unit: str) -> str:
     before = [t.low for t in words[max(0, start - 4) : start]]
     while before and before[-1] in ("the", "another", "a") and before[-3:-1] != ["minimum", "of"]:
@@ -383,7 +388,7 @@ def _comparator(words: Sequence[Token], start: int, end: int, unit: str) -> str:
         phrase = " ".join(before[-size:]) if len(before) >= size else ""
         kind = _COMPARATORS.get(phrase, "")
         # "over three days" is a stretch of time.
-        if kind and not (phrase == "over" and unit in _TIMES):
+        if kind and not (phrase == "over" and unit in TIMES):
             return kind
     after = [t.low for t in words[end : end + 4]]
     if after[:1] == ["+"] or after[:2] == ["or", "more"] or after[1:3] == ["or", "more"]:
@@ -391,11 +396,14 @@ def _comparator(words: Sequence[Token], start: int, end: int, unit: str) -> str:
     return ""
 
 
-def names(words: Sequence[Token]) -> Iterator[tuple[int, int]]:
-    """Ranges of the names: runs of words with a capital, months and weekdays left out."""
+def names(words: Sequence[Token], known: Set[str] = frozenset()) -> Iterator[tuple[int, int]]:
+    """Ranges of the names: runs of words with a capital, months and weekdays left out.
+
+    An ordinary word with a capital where a sentence begins is one only if it is ``known``.
+    """
     start = None
     for at, token in enumerate([*words, Token(".", ".", ".")]):
-        inside = token.is_word and is_name(words, at)
+        inside = token.is_word and _is_name(words, at, known)
         if start is not None and (not inside or words[at - 1].possessive):
             yield start, at
             start = None
@@ -403,15 +411,16 @@ def names(words: Sequence[Token]) -> Iterator[tuple[int, int]]:
             start = at
 
 
-def is_name(words: Sequence[Token], at: int) -> bool:
-    """True for a word with a capital that is no ordinary word at the start of a sentence."""
+def _is_name(words: Sequence[Token], at: int, known: Set[str]) -> bool:
     token = words[at]
     if not token.text[0].isupper() or token.low in DAYS or _month(words, at):
         return False
-    first = at == 0 or words[at - 1].low in ('"', ".", ":", "?", "!", "(")
+    before = words[at - 1].low if at else "."
+    # A title within a sentence ('the "Friends" star') begins none.
+    first = before in (".", ":", "?", "!", "(") or (before == '"' and not (at > 1 and words[at - 2].is_word))
     if token.low in FUNCTION or token.low in _SMALL:
         return len(token.text) > 1 and token.text.isupper() and not first
-    return not (first and token.low in ordinary() and not token.text[1:].isupper())
+    return not first or token.low in known or token.low not in ordinary() or token.text[1:].isupper()
 
 
 def clause_marks(words: Sequence[Token]) -> list[bool]:

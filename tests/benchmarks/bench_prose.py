@@ -124,7 +124,7 @@ def unchanged(texts: Iterable[str], show: int) -> None:
         for start, end in sentence_spans(text)[3:6]:
             sentence = text[start:end]
             if 70 <= len(sentence) <= 260:
-                reasons = unsupported(sentence.rstrip(".") + " .", [sentence])
+                reasons = unsupported(sentence + " .", [sentence])
                 if reasons and results.count(False) < show:
                     print(f"unchanged: {sentence}\n   {reasons}")
                 results.append(not reasons)
