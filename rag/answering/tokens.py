@@ -67,16 +67,18 @@ PREPOSITIONS = frozenset(
     "of in on at to from by with for against about into over under after before during between among "
     "near through toward towards via as than behind beyond outside inside since until across".split()
 )
-_DETERMINERS = frozenset("the a an his her its their our my this that these those former then".split())
-PRONOUNS = frozenset(
-    "he she it they who".split()
+DETERMINERS = frozenset(
+    "the a an his her its their our my this that these those former then".split()
 )
+PRONOUNS = frozenset("he she it they who".split())
 JOINTS = frozenset(
     "and but or nor so yet while whereas when where which who whose whom that because although though if "
     "as after before since until unless".split()
 )
 """Words at which a new clause or phrase of its own may begin."""
-_SCOPE_ENDS = frozenset(", ; : . ! ? ( ) - [ ] but while because although though which who whereas".split())
+_SCOPE_ENDS = frozenset(
+    ", ; : . ! ? ( ) - [ ] but while because although though which who whereas".split()
+)
 _NEW_CLAUSE = frozenset(
     "that no not never he she they it we i you will would is was are were has had have can could may might".split()
 )
@@ -85,7 +87,7 @@ _UNITS = {
     word: names.split()[0]
     for names in (
         "percent % pct", "point points", "dollar dollars $ usd", "euro euros €", "pound pounds £ lbs lb",
-        "yen ¥", "cent cents", "rupee rupees", "yuan renminbi", "ruble rubles rouble roubles", "peso pesos",
+        "yen ¥", "cents", "rupee rupees", "yuan renminbi", "ruble rubles rouble roubles", "peso pesos",
         "mile miles", "kilometer kilometers kilometre kilometres km", "meter meters metre metres",
         "foot feet ft", "inch inches", "yard yards", "acre acres", "hectare hectares", "ton tons",
         "tonne tonnes", "kilogram kilograms kg kilo kilos", "gram grams", "ounce ounces", "gallon gallons",
@@ -111,23 +113,25 @@ _SMALL = {
 }
 _TENS = {
     word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+    for number, word in enumerate(
+        "twenty thirty forty fifty sixty seventy eighty ninety".split(), 2
+    )
 }
 _ORDINALS = {
     word: number
     for number, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), 1
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(),
+        1,
     )
 }
-_LOOSE = frozenset("dozens hundreds thousands millions billions trillions half twice quarter".split())
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        "january jan;february feb;march mar;april apr;may;june jun;july jul;august aug;"
-        "september sept sep;october oct;november nov;december dec".split(";"), 1
-    )
-    for name in names.split()
-}  # fmt: skip
+_LOOSE = frozenset(
+    "dozens hundreds thousands millions billions trillions half twice quarter".split()
+)
+MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
+_MONTHS = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
+_MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
 DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 _COMPARATORS = {
     phrase: kind
@@ -242,20 +246,20 @@ def key_of(low: str) -> str:
 _SAYING_STEMS = frozenset(stem(word) for word in _SAYING)
 
 
+def shared(one: str, other: str) -> int:
+    """How many letters two words begin with alike."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
 def related(one: str, other: str) -> bool:
-    """True for keys of one family: "decis" and "decid" share most of their letters.
+    """True for keys of one family, which share most of their letters.
 
     >>> related("migrant", "migrat"), related("contain", "continu")
     (True, False)
     """
-    if one == other:
-        return True
-    same = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        same += 1
-    return same >= 4 and same >= 0.65 * max(len(one), len(other)) and one[0].isalpha()
+    same = shared(one, other)
+    return one == other or (same >= 4 and same >= 0.65 * max(len(one), len(other)))
 
 
 def amounts(words: Sequence[Token]) -> tuple[list[Amount], list[Day]]:
@@ -283,8 +287,12 @@ def _month(words: Sequence[Token], at: int) -> int:
     if not token.text[0].isupper() or token.low not in _MONTHS:
         return 0
     # "May" and "March" are words too where a sentence begins.
-    near = words[at + 1 : at + 2] + words[max(0, at - 1) : at]
-    if at == 0 and token.low in ("may", "march", "mar") and not any(t.low[0].isdigit() for t in near):
+    near = [*words[at + 1 : at + 2], *words[max(0, at - 1) : at]]
+    if (
+        at == 0
+        and token.low in ("may", "march", "mar")
+        and not any(t.low[0].isdigit() for t in near)
+    ):
         return 0
     return _MONTHS[token.low]
 
@@ -363,7 +371,9 @@ def _number(words: Sequence[Token], at: int) -> tuple[str, int] | None:
 
 def _unit_after(words: Sequence[Token], end: int) -> str:
     """The unit that the number before ``end`` counts: "%", "per cent", "straight years"."""
-    for token, following in zip(words[end : end + 3], [*words[end + 1 : end + 4], None], strict=False):
+    for token, following in zip(
+        words[end : end + 3], [*words[end + 1 : end + 4], None], strict=False
+    ):
         if token.low == "per" and following and following.low == "cent":
             return "percent"
         if token.low == "percentage" and following and following.low.startswith("point"):
@@ -377,7 +387,11 @@ def _unit_after(words: Sequence[Token], end: int) -> str:
 
 def units(lows: Iterable[str]) -> set[str]:
     """The units that words name, with or without a number; "second" alone may be a rank."""
-    return {(_UNITS | _OFTEN)[low] for low in lows if low != "second" and (low in _UNITS or low in _OFTEN)}
+    return {
+        (_UNITS | _OFTEN)[low]
+        for low in lows
+        if low != "second" and (low in _UNITS or low in _OFTEN)
+    }
 
 
 def _comparator(words: Sequence[Token], start: int, end: int, unit: str) -> str:
@@ -417,10 +431,14 @@ def _is_name(words: Sequence[Token], at: int, known: Set[str]) -> bool:
         return False
     before = words[at - 1].low if at else "."
     # A title within a sentence ('the "Friends" star') begins none.
-    first = before in (".", ":", "?", "!", "(") or (before == '"' and not (at > 1 and words[at - 2].is_word))
+    first = before in (".", ":", "?", "!", "(") or (
+        before == '"' and not (at > 1 and words[at - 2].is_word)
+    )
     if token.low in FUNCTION or token.low in _SMALL:
         return len(token.text) > 1 and token.text.isupper() and not first
-    return not first or token.low in known or token.low not in ordinary() or token.text[1:].isupper()
+    return (
+        not first or token.low in known or token.low not in ordinary() or token.text[1:].isupper()
+    )
 
 
 def clause_marks(words: Sequence[Token]) -> list[bool]:

@@ -14,6 +14,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,9 @@ def row(name: str, accepted: list[bool], quoted: list[bool] | None = None) -> st
     values = np.array(accepted, dtype=float)
     low, high = mean_interval(values) or (float("nan"),) * 2
     share = f"{100 * values.mean():5.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{name:<14}{len(values):>6}  {share:<24}" + (f"{sum(quoted):>4}" if quoted is not None else "")
+    return f"{name:<14}{len(values):>6}  {share:<24}" + (
+        f"{sum(quoted):>4}" if quoted is not None else ""
+    )
 
 
 def main() -> None:
@@ -92,7 +95,7 @@ def main() -> None:
     print(f"{'falsified':<14}{'n':>6}  {'accepted [95 %]':<24}as quotes")
     for kind in KINDS:
         print(row(kind, results[kind], quotes[kind]))
-    print(row("all", sum(results.values(), []), sum(quotes.values(), [])))
+    print(row("all", [*chain(*results.values())], [*chain(*quotes.values())]))
     print(f"{1000 * each:.2f} ms a sentence")
     if given.paraphrases is not None:
         faithful(given.paraphrases, every_article(given.data, given.split), show)

@@ -21,10 +21,16 @@ Mutation = tuple[str, str, tuple[str, ...]]
 """Kind, mutated sentence, the sentences it claims to rest on."""
 
 _WHOLE = re.compile(r"[“\"‘A-Z0-9$£€].*[a-z].*[.!][”\"’)]*")
-_FURNITURE = re.compile(r"sign up|newsletter|subscribe|click|follow us|read more|cookie|©|@|http|www", re.I)
-_MONTHS = "January February March April May June July August September October November December".split()
+_FURNITURE = re.compile(
+    r"sign up|newsletter|subscribe|click|follow us|read more|cookie|©|@|http|www", re.I
+)
+_MONTHS = (
+    "January February March April May June July August September October November December".split()
+)
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_NAME = re.compile(rf"\b(?!(?:{'|'.join(w.title() for w in sorted(STOPWORDS))})\b)[A-Z][\w-]*[a-z](?: [A-Z][\w-]*[a-z])*\b")
+_NAME = re.compile(
+    rf"\b(?!(?:{'|'.join(w.title() for w in sorted(STOPWORDS))})\b)[A-Z][\w-]*[a-z](?: [A-Z][\w-]*[a-z])*\b"
+)
 _UNITS = [
     ("million", "billion"), ("billion", "trillion"), ("percent", "percentage points"),
     ("per cent", "percentage points"), ("%", " percentage points"), ("miles", "kilometers"),
@@ -71,13 +77,17 @@ def add_not(text: str, rng: random.Random) -> str | None:
     return text[:end] + " not" + text[end:]
 
 
+def _is_name(text: str, match: re.Match[str]) -> bool:
+    """One word with a capital at the start of a sentence may be any word."""
+    if match.group() in {*_MONTHS, *_DAYS}:
+        return False
+    return " " in match.group() or text[: match.start()].rstrip(" ")[-1:] not in set('.!?:“"‘') | {
+        ""
+    }
+
+
 def swap_names(text: str, rng: random.Random) -> str | None:
-    names = [
-        m
-        for m in _NAME.finditer(text)
-        # One word with a capital at the start of a sentence may be any word.
-        if m.group() not in {*_MONTHS, *_DAYS} and (" " in m.group() or text[m.start() - 2 : m.start()] and text[m.start() - 2] not in ".!?:“\"‘")
-    ]
+    names = [m for m in _NAME.finditer(text) if _is_name(text, m)]
     pairs = [
         (a, b)
         for i, a in enumerate(names)
