@@ -44,7 +44,7 @@ def unsupported(sentence: str, cited: Sequence[str]) -> tuple[str, ...]:
     """Why a sentence is not supported by the sentences it rests on, one short line each; () if
     it is.
 
-    >>> unsupported("Rates will rise to 5 percent.", ["The bank will not raise rates to 4 percent."])
+    >>> unsupported("The bank will raise rates to 5%.", ["The bank will not raise rates to 4%."])
     ('the number 5 is in no cited sentence', '“not” is missing: the source negates “raise”')
     """
     if sentence in cited and sentence.strip():
@@ -83,7 +83,7 @@ def _wrong_amounts(match: Match) -> Iterator[str]:
     for amount in said.amounts:
         same = known[amount.value]
         if times[amount.value] > len(same) > 0:
-            yield f"the number {amount.value} stands there more often than in the sources"
+            yield f"the number {_written(said, amount)} stands there more often than in the sources"
         yield from _wrong_amount(match, amount, same[:_MOST_SAME])
     counted = {other.unit for other in source.amounts} | tk.units(source.lows)
     counted |= {amount.unit for amount in said.amounts if _is_age_or_rank(said, amount)}
@@ -96,19 +96,26 @@ def _wrong_amount(match: Match, amount: Amount, same: Sequence[Amount]) -> Itera
     said = match.said
     if not same:
         if not _stands_for_one(match, amount):
-            yield f"the number {amount.value} is in no cited sentence"
+            yield f"the number {_written(said, amount)} is in no cited sentence"
         return
     fitting = [other for other in same if _fits_unit(match, amount, other)]
     strong = [other for other in fitting if amount.comparator in _WEAKER[other.comparator]]
     if not strong:
-        yield f"the sources say {_shown((fitting or same)[0])}, not {_shown(amount)}"
+        other = (fitting or same)[0]
+        yield f"the sources say {_shown(match.source, other)}, not {_shown(said, amount)}"
     elif not any(_counts_same(match, amount, other) for other in strong):
         yield f"the sources do not count “{said.text_of((amount.start, amount.end + 1))}”"
 
 
-def _shown(amount: Amount) -> str:
-    unit = "" if amount.unit == "th" else amount.unit
-    return " ".join(filter(None, (amount.comparator, amount.value, unit)))
+def _written(side: Side, amount: Amount) -> str:
+    return side.text_of((amount.start, amount.end)).replace("$ ", "$")
+
+
+def _shown(side: Side, amount: Amount) -> str:
+    """The amount for a person: "more than 10 day", "$3 million"."""
+    written = _written(side, amount)
+    unit = amount.unit if written[0].isalnum() and amount.unit != "th" else ""
+    return " ".join(filter(None, (amount.comparator, written, unit)))
 
 
 def _fits_unit(match: Match, amount: Amount, other: Amount) -> bool:

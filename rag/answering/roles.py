@@ -16,7 +16,7 @@ from rag.answering.tokens import Token
 
 _MARGIN = 0.75
 """So much better must a name fit where another stands; chosen on the development half."""
-_MOST_PAIRS, _MOST_PLACES, _MOST_OTHERS = 10, 6, 12
+_MOST_PAIRS, _MOST_PLACES, _MOST_OTHERS = 10, 6, 8
 """Names compared with each, places of a name, names that the sentence leaves out: linear time."""
 _AUXILIARIES = frozenset("has have had is are was were be been will would also".split())
 _SAID = frozenset("said says added adds".split())
@@ -108,10 +108,11 @@ def _swapped(
         :_MOST_OTHERS
     ]
     for number, (one, keys) in enumerate(mentions):
-        same, role = places(keys), _role(said, one, keys)
-        if same and others:
-            cross, place = max((_fit(role, source, [p], keys), p) for p in others)
-            if cross > _fit(role, source, same, keys) + _MARGIN:
+        for place in others if places(keys) else ():
+            without = keys | {w.key for w in source.words[slice(*place)]}
+            role = _role(said, one, without)
+            own = _fit(role, source, places(keys), without)
+            if _fit(role, source, [place], without) > own + _MARGIN:
                 yield f"“{said.text_of(one)}” stands where the sources have “{source.text_of(place)}”"
         for other, other_keys in mentions[number + 1 : number + 1 + _MOST_PAIRS]:
             # What both have ("House Republicans", "Republican leader") tells neither from the other.
@@ -219,7 +220,9 @@ def _neighbours(side: Side, at: Range, right: bool, without: Set[str]) -> list[i
             break
         if word.is_content and word.key not in without:
             found.append(i)
-    return found[: len(_WEIGHTS)]
+            if len(found) == len(_WEIGHTS):
+                break
+    return found
 
 
 def _is_passive(side: Side, at: int) -> bool:

@@ -23,13 +23,13 @@ _TOKEN = re.compile(
     r"|[^\W\d_]+(?:'[^\W\d_]+)*\.?"
     r"|[,;:!?.()\"\[\]+]|(?<!\w)-+|-+(?!\w)"
 )
+_LONG_DASH = re.compile("—|--")
 _CONTRACTED = (
     (re.compile(r"\bwon't\b", re.I), "will not"),
     (re.compile(r"\b(?:can't|cannot)\b", re.I), "can not"),
     (re.compile(r"n't\b", re.I), " not"),
     (re.compile(r"'ll\b", re.I), " will"),
     (re.compile(r"'(?:ve|re|m|d)\b", re.I), " "),
-    (re.compile(r"—"), " - "),
 )
 _IRREGULAR = """said say told tell fell fall fallen fall rose rise risen rise won win lost lose went go gone go
 took take taken take gave give given give came come became become began begin begun begin made make
@@ -148,11 +148,13 @@ _COMPARATORS = {
 
 
 class Token(NamedTuple):
-    """A word, number or mark: as written, lower-case without accents, and what is compared."""
+    """A word, number or mark: as written, lower-case without accents, and what is compared;
+    ``is_content`` if it says about what, not only how."""
 
     text: str
     low: str
     key: str
+    is_content: bool = False
 
     @property
     def is_word(self) -> bool:
@@ -163,11 +165,6 @@ class Token(NamedTuple):
     def possessive(self) -> bool:
         """True for "Trump's"."""
         return "'" in self.text
-
-    @property
-    def is_content(self) -> bool:
-        """True if it says about what, not only how."""
-        return self.low[:1].isalnum() and self.low not in FUNCTION
 
 
 class Amount(NamedTuple):
@@ -195,22 +192,20 @@ def ordinary() -> frozenset[str]:
 
 
 def folded(text: str) -> str:
-    """The text with quote marks, dashes and white space folded.
+    """The text with quote marks, dashes and white space folded; a long dash stands apart.
 
-    >>> folded("“No”,  she said")
-    '"No", she said'
+    >>> folded("“No”,  she said—twice")
+    '"No", she said - twice'
     """
-    return normalise(text).text
+    return normalise(_LONG_DASH.sub(" - ", text)).text
 
 
 def tokens(text: str) -> list[Token]:
-    """Words, numbers and marks of a text, contractions written out.
+    """Words, numbers and marks of a folded text, contractions written out.
 
-    >>> [t.low for t in tokens("The U.S. won’t pay Trump’s $3,000.")]
+    >>> [t.low for t in tokens("The U.S. won't pay Trump's $3,000.")]
     ['the', 'us', 'will', 'not', 'pay', 'trump', '$', '3,000', '.']
     """
-    text = re.sub("—|--", " - ", text)
-    text = folded(text)
     for pattern, written in _CONTRACTED:
         text = pattern.sub(written, text)
     found = []
@@ -221,7 +216,7 @@ def tokens(text: str) -> list[Token]:
 
 def _token(text: str) -> list[Token]:
     if not text[0].isalpha():
-        return [Token(text, text, text)]
+        return [Token(text, text, text, text[0].isdigit())]
     stop = []
     if text.endswith(".") and "." not in text[:-1]:
         text, stop = text[:-1], [Token(".", ".", ".")]
@@ -229,7 +224,7 @@ def _token(text: str) -> list[Token]:
     if not low.isascii():
         low = "".join(c for c in unicodedata.normalize("NFKD", low) if not unicodedata.combining(c))
     low = low.split("'")[0].replace(".", "") or text
-    return [Token(text, low, key_of(low)), *stop]
+    return [Token(text, low, key_of(low), low not in FUNCTION), *stop]
 
 
 @functools.lru_cache(maxsize=50_000)
