@@ -1,0 +1,285 @@
+"""Do names and numbers stand where the sources have them, and clauses come from one source?
+
+What stands around a name makes its role: the words before and behind it, its preposition, whether
+it speaks; "was criticised by X" counts as "X criticised". A name that fits the role of another
+better than its own has taken that one's place.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence, Set
+
+from rag.answering import tokens as tk
+from rag.answering.beside import Match, Range, Side
+from rag.answering.tokens import Token
+
+_MARGIN = 0.75
+"""So much better must a name fit where another stands; chosen on the development half."""
+_MOST_PAIRS, _MOST_PLACES, _MOST_OTHERS = 10, 6, 8
+"""Names compared with each, places of a name, names that the sentence leaves out: linear time."""
+_AUXILIARIES = frozenset("has have had is are was were be been will would also".split())
+_SAID = frozenset("said says added adds".split())
+_SKIPPED = frozenset("has have had also later then".split())
+_PASSIVE = frozenset("is are was were be been being get got gets".split())
+_TITLES = frozenset("mr mrs ms dr sen rep gov gen lt".split())
+_WEIGHTS = (1.0, 0.7, 0.4)
+"""What the first, second and third content word on one side of a name count."""
+_PREPOSITION, _OF, _SPEAKER = 0.8, 0.8, 3.0
+
+Role = dict[str, float]
+
+
+def misplaced(match: Match) -> Iterator[str]:
+    """Which names and numbers stand where the sources have another."""
+    said, source = match.said, match.source
+    yield from _wrong_speakers(match)
+    yield from _wrong_subjects(match)
+    yield from _swapped(said, source, said.names, source.names)
+    ours, theirs = ([(a.start, a.end) for a in side.amounts] for side in (said, source))
+    yield from _swapped(said, source, ours, theirs)
+
+
+def _wrong_speakers(match: Match) -> Iterator[str]:
+    """Names that speak where only others do in the sources."""
+    said, source = match.said, match.source
+    speakers = {
+        word.key for at in source.names if _speaks(source, at) for word in source.words[slice(*at)]
+    }
+    for at in said.names if speakers else ():
+        known = any(match.at[i] for i in range(*at))
+        if known and _speaks(said, at) and not speakers & {w.key for w in said.words[slice(*at)]}:
+            yield f"the sources do not say that “{said.text_of(at)}” said it"
+
+
+def _wrong_subjects(match: Match) -> Iterator[str]:
+    """A name that does what the sources say of another: "Ukraine denied" for "Russia denied"."""
+    said, source = match.said, match.source
+    subjects = _subjects(source)
+    for i, at in _subjects(said).items():
+        known = [p for j in range(*at) for p in match.at[j]]
+        keys = {w.key for w in said.words[slice(*at)]} | {source.words[p].key for p in known}
+        places = [p for p in match.at[i] if source.words[p].key == said.words[i].key]
+
+        def another(p: int, keys: Set[str] = keys, i: int = i) -> bool:
+            start, end = subjects.get(p, (0, 0))
+            same = _is_passive(source, p) == _is_passive(said, i)
+            # Three words more: "Kyiv's army" may be "Kyiv" there.
+            return (
+                end > 0
+                and same
+                and not keys & {w.key for w in source.words[max(0, start - 3) : end]}
+            )
+
+        if known and places and all(map(another, places)):
+            yield f"the sources do not say that “{said.text_of(at)}” {said.words[i].text}"
+
+
+def _subjects(side: Side) -> dict[int, Range]:
+    """For words right behind a name that is no part of a longer phrase: that name."""
+    found = {}
+    for start, end in side.names:
+        before = side.words[start - 1] if start else Token(".", ".", ".")
+        phrase = before.low in tk.PREPOSITIONS or before.low in ("and", "or", ",")
+        if phrase or before.possessive or side.words[end - 1].possessive:
+            continue
+        at = end
+        while side.words[at].low in _AUXILIARIES:
+            at += 1
+        if side.words[at].is_content:
+            found[at] = (start, end)
+    return found
+
+
+def _swapped(
+    said: Side, source: Side, ours: Sequence[Range], theirs: Sequence[Range]
+) -> Iterator[str]:
+    by_key: dict[str, list[Range]] = defaultdict(list)
+    for place in theirs:
+        for word in source.words[slice(*place)]:
+            by_key[word.key].append(place)
+
+    def places(keys: Set[str]) -> list[Range]:
+        return list(dict.fromkeys(p for key in sorted(keys) for p in by_key[key][:_MOST_PLACES]))
+
+    mentions = [(at, _keys(said, at)) for at in ours]
+    used = {key for _, keys in mentions for key in keys}
+    others = [p for p in theirs if not used & {w.key for w in source.words[slice(*p)]}][
+        :_MOST_OTHERS
+    ]
+    for number, (one, keys) in enumerate(mentions):
+        for place in others if places(keys) else ():
+            without = keys | {w.key for w in source.words[slice(*place)]}
+            role = _role(said, one, without)
+            own = _fit(role, source, places(keys), without)
+            if _fit(role, source, [place], without) > own + _MARGIN:
+                yield f"“{said.text_of(one)}” stands where the sources have “{source.text_of(place)}”"
+        for other, other_keys in mentions[number + 1 : number + 1 + _MOST_PAIRS]:
+            # What both have ("House Republicans", "Republican leader") tells neither from the other.
+            pair = places(keys - other_keys), places(other_keys - keys)
+            if all(pair) and _exchanged(said, source, (one, other), pair, keys | other_keys):
+                yield f"“{said.text_of(one)}” and “{said.text_of(other)}” have changed places"
+
+
+def _keys(side: Side, at: Range) -> frozenset[str]:
+    """What a name or number is known by; initials tell too little."""
+    return frozenset(w.key for w in side.words[slice(*at)] if len(w.key) > 1 or w.key.isdigit())
+
+
+def _exchanged(
+    said: Side,
+    source: Side,
+    pair: tuple[Range, Range],
+    places: tuple[Sequence[Range], Sequence[Range]],
+    without: Set[str],
+) -> bool:
+    """True if each of two names fits better where the sources have the other."""
+    one, other = (_role(said, at, without) for at in pair)
+    own = _fit(one, source, places[0], without) + _fit(other, source, places[1], without)
+    cross = _fit(one, source, places[1], without) + _fit(other, source, places[0], without)
+    if cross != own or not own:
+        return cross > own + _MARGIN
+    # "In X in Y" for "in Y in X": only their order tells.
+    turned = all(p > q for p in places[0] for q in places[1])
+    return turned and bool(said.lows_of(pair[0][1], pair[1][0]) & tk.PREPOSITIONS)
+
+
+def _fit(role: Role, source: Side, places: Sequence[Range], without: Set[str]) -> float:
+    """How much of a role the best of the places has."""
+    return max(
+        sum(min(weight, there.get(name, 0.0)) for name, weight in role.items())
+        for there in (_role(source, place, without) for place in places)
+    )
+
+
+def _role(side: Side, at: Range, without: Set[str]) -> Role:
+    """What stands around a name, and how much each counts; ``without`` are the keys compared.
+
+    "r rise" is a word it acts on, mostly to its right, "l rise" one that acts on it.
+    """
+    if _speaks(side, at):
+        return {"speaker": _SPEAKER}
+    start, end = at
+    owner, agent = side.words[end - 1].possessive, side.lows_of(start - 1, start) == {"by"}
+    role: Role = {}
+    for right in (False, True):
+        for weight, i in zip(_WEIGHTS, _neighbours(side, at, right, without), strict=False):
+            acts = right and not owner
+            if _is_passive(side, i) and (right or agent):
+                acts = not acts
+            name = f"{'r' if acts else 'l'} {side.words[i].key}"
+            role[name] = max(weight, role.get(name, 0.0))
+    before = start - 1
+    while before >= 0 and side.words[before].low in tk.DETERMINERS:
+        before -= 1
+    if before >= 0 and side.words[before].low in tk.PREPOSITIONS:
+        role[f"p {side.words[before].low}"] = _PREPOSITION
+    # "Dover's mayor" is "the mayor of Dover".
+    belongs = (
+        end if owner else before - 1 if before > 0 and side.words[before].low == "of" else None
+    )
+    if belongs is not None:
+        key = side.words[belongs].key
+        role[f"of {'*' if key in without else key}"] = _OF
+    return role
+
+
+def _speaks(side: Side, at: Range) -> bool:
+    """True for the name in "X said", "X, the mayor, said", "…, said X" and "according to X"."""
+    start, end = at
+    words = side.words
+    before = [w.low for w in words[max(0, start - 5) : start]]
+    if "according" in before and not {",", "."} & set(before[before.index("according") :]):
+        return True
+    if before and before[-1] in tk.PREPOSITIONS - {"as"}:
+        return False
+    # "…," said X; but in "Y said X is" it is Y who speaks.
+    if start > 1 and words[start - 1].low in _SAID and not words[start - 2].is_word:
+        return True
+    after = end
+    if words[end].low == ",":
+        commas = (i for i in range(end + 1, min(end + 14, len(words))) if words[i].low == ",")
+        after = next(commas, end - 1) + 1
+    while words[after].low in _SKIPPED:
+        after += 1
+    return words[after].key == "say"
+
+
+def _neighbours(side: Side, at: Range, right: bool, without: Set[str]) -> list[int]:
+    """Up to three content words on one side, within the sentence, the nearest first."""
+    start, end = at
+    places = (
+        range(end, min(len(side.words), end + 12))
+        if right
+        else range(start - 1, max(-1, start - 13), -1)
+    )
+    found: list[int] = []
+    for i in places:
+        word = side.words[i]
+        if word.low == "." and side.words[i - 1].low not in _TITLES:
+            break
+        if word.is_content and word.key not in without:
+            found.append(i)
+            if len(found) == len(_WEIGHTS):
+                break
+    return found
+
+
+def _is_passive(side: Side, at: int) -> bool:
+    """True for "criticised" in "was criticised", also for "seen" in "was seen"."""
+    word = side.words[at]
+    participle = word.low.endswith(("ed", "en")) or word.low != word.key
+    return (
+        participle
+        and not word.low.endswith("ing")
+        and word.key != "say"
+        and bool(side.lows_of(at - 3, at) & _PASSIVE)
+    )
+
+
+def spliced(match: Match) -> Iterator[str]:
+    """Where a clause goes over from one source into another."""
+    said, source = match.said, match.source
+    if len(set(source.part)) < 2:
+        return
+    pairs = {
+        (part, one.low, other.low)
+        for part, one, other in zip(source.part, source.words, source.words[1:], strict=False)
+    }
+
+    def runs_on(i: int, parts: Set[int]) -> bool:
+        return any((part, said.words[i].low, said.words[i + 1].low) in pairs for part in parts)
+
+    last, parts = -1, frozenset[int]()
+    for i, places in enumerate(match.at):
+        here = frozenset(source.part[p] for p in places)
+        if here and parts and not here & parts:
+            # Each side reaches as far as its source goes on word for word.
+            left, right = last, i
+            while left + 1 < i and runs_on(left, parts):
+                left += 1
+            while right - 1 > last and runs_on(right - 1, here):
+                right -= 1
+            edges = said.words[min(left, right) : max(left, right) + 1]
+            if not any(map(_is_joint, edges)) and not _names_who(match, last, right, i):
+                one, other = said.words[last].text, said.words[i].text
+                yield f"“{one} … {other}” joins two sources within a clause"
+        if here:
+            last, parts = i, (here & parts) or here
+
+
+def _is_joint(word: Token) -> bool:
+    return word.low in tk.JOINTS or word.low in ",;:.()-!?"
+
+
+def _names_who(match: Match, end: int, right: int, i: int) -> bool:
+    """True if what comes before ``right``, where the words of the second source begin, only says
+    who its pronoun is."""
+    said, source = match.said, match.source
+    start = end
+    while start > 0 and not _is_joint(said.words[start - 1]):
+        start -= 1
+    before = {source.words[p - (i - right) - 1].low for p in match.at[i] if p > i - right}
+    named = any(a <= end < b for a, b in said.names) and end - start < 5
+    described = end - start < 3 and said.words[start].low in ("the", "a", "an")
+    return right == end + 1 and (named or described) and bool(before & tk.PRONOUNS)
