@@ -314,6 +314,8 @@ def test_an_uploaded_article_answers_until_it_is_removed(page, tmp_path):
     question = "Who is the keeper of the lighthouse at Sandhammaren?"
     assert ask(page, question).startswith("Not in the corpus")
     open_tab(page, "Articles")
+    page.wait_for_selector("#rag-articles-table .virtual-row")
+    assert not page.locator("#rag-articles-next").is_visible()  # there is one page of articles
     page.set_input_files("#rag-upload input[type=file]", story)
     page.wait_for_function(
         "document.querySelector('#rag-upload-result')?.innerText.includes('lighthouse.txt')",
@@ -373,6 +375,12 @@ def test_on_a_phone_nothing_overflows_and_a_source_comes_into_view(browser, serv
         "(() => { const box = document.querySelector('#rag-article .rag-mark')"
         ".getBoundingClientRect(); return box.top >= 0 && box.top < innerHeight; })()"
     )
+    page.locator(".overflow-menu > button").tap()
+    page.locator(".overflow-dropdown button", has_text="Articles").tap()
+    page.wait_for_selector("#rag-articles-table .virtual-row")
+    inside = page.locator("#rag-articles-table").evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert inside[0] >= 640 > inside[1]  # scrolled sideways in itself
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     watched.close()
 
 
