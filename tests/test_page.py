@@ -62,7 +62,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, seeds_index: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(index: Path) -> Iterator[Server]:
-    with serve(index) as found:
+    with serve(index, GRADIO_TEMP_DIR=str(index.parent / "temp")) as found:
         yield found
         assert "question" not in found.log.read_text().lower()
 
@@ -305,7 +305,7 @@ def test_other_cited_places_of_the_article_are_marked_more_faintly(page):
     assert page.locator("#rag-found-article .rag-also").text_content() == HOSTILE[first:last]
 
 
-def test_an_uploaded_article_answers_until_it_is_removed(page, tmp_path):
+def test_an_uploaded_article_answers_until_it_is_removed(page, index, tmp_path):
     story = tmp_path / "lighthouse.txt"
     story.write_text(
         "Lighthouse keeper named\n\nThe keeper of the lighthouse at Sandhammaren is Maja Ek, the "
@@ -322,6 +322,7 @@ def test_an_uploaded_article_answers_until_it_is_removed(page, tmp_path):
         timeout=60_000,
     )
     assert "uploads/lighthouse.txt" in page.inner_text("#rag-articles-table")
+    assert list((index.parent / "temp").rglob("*.txt")) == []  # Gradio's copy
     open_tab(page, "Ask")
     assert ask(page, question).startswith("Maja Ek")
     open_tab(page, "Articles")

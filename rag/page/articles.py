@@ -308,7 +308,12 @@ class _Changes:
         number: float | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
-        result = upload(self._settings.index, paths or [], self._settings, _teller(progress))
+        paths = paths or []
+        try:
+            result = upload(self._settings.index, paths, self._settings, _teller(progress))
+        finally:
+            for path in paths:  # Gradio's copies
+                Path(path).unlink(missing_ok=True)
         return [None, *self._after(result, search, number)]
 
     def _ask(self, name: str | None) -> list[Any]:
