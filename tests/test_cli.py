@@ -153,12 +153,22 @@ def test_an_error_rate_that_is_no_share_is_one_line(rate, seeds_index):
     assert "between 0 and 1" in one_line(done)
 
 
-def test_a_port_in_use_is_one_line(seeds_index):
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        pytest.param(  # free there: it is Gradio that finds the port in use
+            "127.0.0.2",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="no such address"),
+        ),
+    ],
+)
+def test_a_port_in_use_is_one_line(host, seeds_index):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        done = run("chat", "--port", port, "--index", str(seeds_index))
+        done = run("chat", "--host", host, "--port", port, "--index", str(seeds_index))
     assert "--port" in one_line(done)
 
 

@@ -235,6 +235,17 @@ def test_touched_file_is_no_changed_corpus(index: Path) -> None:
     assert all(check.ok for check in checks(index))
 
 
+def test_uploads_are_read_in_the_order_in_which_they_came(index: Path) -> None:
+    (index / "uploads").mkdir()
+    for name, day in (("story.txt", 2), ("copy.txt", 3)):  # the same text: the first to come counts
+        path = index / "uploads" / name
+        path.write_text("A kite festival drew thousands.")
+        os.utime(path, (1_600_000_000 + day * 86_400,) * 2)
+    rag.build_index(index.parent / "the corpus", index)
+    os.utime(index.parent / "the corpus" / "ferry.txt", (1_600_000_000, 1_600_000_000))
+    assert all(check.ok for check in checks(index))
+
+
 def test_corpus_gone(index: Path) -> None:
     shutil.rmtree(index.parent / "the corpus")
     failing = the_failing(index)

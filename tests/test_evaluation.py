@@ -436,9 +436,12 @@ def test_the_command_line_refuses_in_one_line(seeds_index, tmp_path):
     (tmp_path / "records.jsonl").write_text('{"format": 1}\n')
     (tmp_path / "old.jsonl").write_text('{"format": 0}\n')
     for arguments, says in (
-        (("evaluate", tmp_path / "bad.jsonl", "--index", seeds_index), "line 2: no JSON object"),
+        (
+            ("evaluate", tmp_path / "bad.jsonl", "--index", seeds_index, "--out", tmp_path / "a/b"),
+            "line 2: no JSON object",
+        ),
         (("evaluate", SET, "--index", tmp_path / "none"), "no index"),
-        (("evaluate", SET, "--index", seeds_index, "--out", tmp_path / "bad.jsonl"), "no folder"),
+        (("evaluate", SET, "--index", seeds_index, "--out", tmp_path / "bad.jsonl/x"), "no folder"),
         (("compare", tmp_path / "none", tmp_path / "none"), "no run to read"),
         (("compare", tmp_path, tmp_path), "line 1, is no record"),
         (("compare", tmp_path / "old.jsonl", tmp_path), "another version"),
@@ -448,3 +451,4 @@ def test_the_command_line_refuses_in_one_line(seeds_index, tmp_path):
         assert done.stderr.startswith("rag: ")
         assert done.stderr.count("\n") == 1
         assert says in done.stderr
+    assert not (tmp_path / "a").exists()

@@ -22,15 +22,11 @@ from docx.oxml.ns import nsdecls
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.corpus.extract import (
-    MAX_FIELD_CHARS,
-    MAX_PAGES,
-    MAX_UNPACKED,
-    Extracted,
-    ExtractionError,
-    ExtractionProcess,
-    extract,
-)
+from rag.corpus.extract import extract
+from rag.corpus.extract.extracted import MAX_FIELD_CHARS, Extracted, ExtractionError
+from rag.corpus.extract.pdf import MAX_PAGES
+from rag.corpus.extract.process import ExtractionProcess
+from rag.corpus.extract.word import MAX_UNPACKED
 from rag.corpus.files import read_articles, scan
 from rag.datatypes import Article, Skipped
 

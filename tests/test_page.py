@@ -62,7 +62,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, seeds_index: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(index: Path) -> Iterator[Server]:
-    with serve(index) as found:
+    with serve(index, GRADIO_TEMP_DIR=str(index.parent / "temp")) as found:
         yield found
         assert "question" not in found.log.read_text().lower()
 
@@ -305,7 +305,7 @@ def test_other_cited_places_of_the_article_are_marked_more_faintly(page):
     assert page.locator("#rag-found-article .rag-also").text_content() == HOSTILE[first:last]
 
 
-def test_an_uploaded_article_answers_until_it_is_removed(page, tmp_path):
+def test_an_uploaded_article_answers_until_it_is_removed(page, index, tmp_path):
     story = tmp_path / "lighthouse.txt"
     story.write_text(
         "Lighthouse keeper named\n\nThe keeper of the lighthouse at Sandhammaren is Maja Ek, the "
@@ -314,12 +314,15 @@ def test_an_uploaded_article_answers_until_it_is_removed(page, tmp_path):
     question = "Who is the keeper of the lighthouse at Sandhammaren?"
     assert ask(page, question).startswith("Not in the corpus")
     open_tab(page, "Articles")
+    page.wait_for_selector("#rag-articles-table .virtual-row")
+    assert not page.locator("#rag-articles-next").is_visible()  # there is one page of articles
     page.set_input_files("#rag-upload input[type=file]", story)
     page.wait_for_function(
         "document.querySelector('#rag-upload-result')?.innerText.includes('lighthouse.txt')",
         timeout=60_000,
     )
     assert "uploads/lighthouse.txt" in page.inner_text("#rag-articles-table")
+    assert list((index.parent / "temp").rglob("*.txt")) == []  # Gradio's copy
     open_tab(page, "Ask")
     assert ask(page, question).startswith("Maja Ek")
     open_tab(page, "Articles")
@@ -373,6 +376,12 @@ def test_on_a_phone_nothing_overflows_and_a_source_comes_into_view(browser, serv
         "(() => { const box = document.querySelector('#rag-article .rag-mark')"
         ".getBoundingClientRect(); return box.top >= 0 && box.top < innerHeight; })()"
     )
+    page.locator(".overflow-menu > button").tap()
+    page.locator(".overflow-dropdown button", has_text="Articles").tap()
+    page.wait_for_selector("#rag-articles-table .virtual-row")
+    inside = page.locator("#rag-articles-table").evaluate("e => [e.scrollWidth, e.clientWidth]")
+    assert inside[0] >= 640 > inside[1]  # scrolled sideways in itself
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     watched.close()
 
 

@@ -17,20 +17,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from rag.corpus.decode import NotTextError, decode, normalise_newlines
-from rag.corpus.extract import (
-    HTML_SUFFIXES,
-    PDF_SUFFIXES,
-    WORD_SUFFIXES,
-    ExtractionError,
-    ExtractionProcess,
-)
+from rag.corpus.extract import READERS
+from rag.corpus.extract.extracted import ExtractionError
+from rag.corpus.extract.process import ExtractionProcess
 from rag.corpus.header import Header, parse_date, read_header
 from rag.datatypes import Article, CorpusError, Skipped
 
 TEXT_SUFFIXES = frozenset({".txt", ".text"})
 MARKDOWN_SUFFIXES = frozenset({".md", ".markdown"})
 JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
-EXTRACTED_SUFFIXES = HTML_SUFFIXES | PDF_SUFFIXES | WORD_SUFFIXES
+EXTRACTED_SUFFIXES = frozenset(READERS)
 _KNOWN_FIELDS = frozenset({"id", "url", "title", "text", "source", "outlet", "published"})
 
 

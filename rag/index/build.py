@@ -176,7 +176,7 @@ def update(
     started = time.perf_counter()
     # Scanned only now: what another build has seen while this one waited, this one sees too.
     scanned_ns = time.time_ns()
-    files = _oldest_upload_first(scan_all(root, folder), folder / UPLOADS)
+    files = scan_all(root, folder)
     with _write_errors(folder):
         old = _old_manifest(folder, root, replace=replace, settings=settings)
         delete_unused(folder, keep=_current_generation(folder))
@@ -191,20 +191,6 @@ def update(
         write_stats(folder, manifest, files, scanned_ns)
         delete_unused(folder, keep=manifest.generation)
         return Update(_report(folder, manifest, counts, started), build.from_uploads())
-
-
-def _oldest_upload_first(
-    files: list[FileStat | Skipped], uploads: Path
-) -> list[FileStat | Skipped]:
-    """The corpus in its order, then the uploads by their time: of two articles with one id or one
-    text the first is kept, so that nobody's upload takes the place of an article that is there."""
-
-    def time_of(file: FileStat | Skipped) -> int:
-        if isinstance(file, Skipped) or _upload_name(file, uploads) is None:
-            return 0
-        return file.mtime_ns
-
-    return sorted(files, key=time_of)
 
 
 def _upload_name(file: FileStat | Skipped | None, uploads: Path) -> str | None:

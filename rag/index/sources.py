@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rag.corpus.files import FileStat, read_articles, scan
@@ -52,23 +53,19 @@ def relative_root(root: Path, index: Path) -> str:
 
 
 def scan_all(root: Path, index: Path) -> list[FileStat | Skipped]:
-    """The corpus and what was uploaded, as one list; uploads have their own prefix."""
+    """The corpus in its order, then what was uploaded, oldest first and with its own prefix: of
+    two articles with one id or one text the first is kept, so that nobody's upload takes the place
+    of an article that is there."""
     files = scan(root)
-    uploads = index / UPLOADS
-    if uploads.is_dir():
-        for item in scan(uploads):
-            if isinstance(item, Skipped):
-                files.append(Skipped(f"{UPLOADS}/{item.path}", item.reason, item.detail))
-            else:
-                files.append(
-                    FileStat(
-                        f"{UPLOADS}/{item.doc_id}",
-                        item.path,
-                        item.size,
-                        item.mtime_ns,
-                        item.ctime_ns,
-                    )
-                )
+    uploads: list[FileStat | Skipped] = []
+    if (index / UPLOADS).is_dir():
+        uploads = scan(index / UPLOADS)
+        uploads.sort(key=lambda item: 0 if isinstance(item, Skipped) else item.mtime_ns)
+    for item in uploads:
+        if isinstance(item, Skipped):
+            files.append(replace(item, path=f"{UPLOADS}/{item.path}"))
+        else:
+            files.append(replace(item, doc_id=f"{UPLOADS}/{item.doc_id}"))
     return files
 
 

@@ -200,12 +200,15 @@ class _Table:
             buttons=[],
             elem_id="rag-articles-table",
         )
-        # "hidden", not False: what is not in the browser at all does not take a new value.
-        with gr.Row(visible="hidden", equal_height=True) as self.paging:
-            previous = gr.Button("Previous", size="sm", elem_id="rag-articles-previous")
+        # "hidden", not False: what is not in the browser at all does not take a new value. Each for
+        # itself: a row's "hidden" is lost when its tab is opened.
+        with gr.Row(equal_height=True):
+            previous = gr.Button(
+                "Previous", size="sm", visible="hidden", elem_id="rag-articles-previous"
+            )
             # Any number will do: ``view`` takes the nearest page there is.
-            self.number = gr.Number(1, label="Page", elem_id="rag-articles-page")
-            following = gr.Button("Next", size="sm", elem_id="rag-articles-next")
+            self.number = gr.Number(1, label="Page", visible="hidden", elem_id="rag-articles-page")
+            following = gr.Button("Next", size="sm", visible="hidden", elem_id="rag-articles-next")
         with gr.Accordion("Left out", open=False, visible=False) as self.accordion:
             self.left_out = gr.HTML("", elem_id="rag-articles-skipped")
         self.inputs = [self.search, self.number]
@@ -213,7 +216,8 @@ class _Table:
             self.count,
             self.table,
             self.number,
-            self.paging,
+            previous,
+            following,
             self.accordion,
             self.left_out,
         ]
@@ -227,11 +231,13 @@ class _Table:
     def shown(self, search: str, number: float | None) -> list[Any]:
         """What goes into ``outputs`` for a page of the articles found."""
         found = view(self._assistant, search, number)
+        shown = {"visible": True if found.pages > 1 else "hidden"}
         return [
             found.count,
             gr.update(value=found.rows),
-            gr.update(value=found.number, label=f"Page (of {found.pages:,})"),
-            gr.update(visible=True if found.pages > 1 else "hidden"),
+            gr.update(value=found.number, label=f"Page (of {found.pages:,})", **shown),
+            gr.update(**shown),
+            gr.update(**shown),
             gr.update(visible=found.skipped > 0, label=f"Left out ({found.skipped:,})"),
             found.left_out,
         ]
@@ -302,7 +308,12 @@ class _Changes:
         number: float | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
-        result = upload(self._settings.index, paths or [], self._settings, _teller(progress))
+        paths = paths or []
+        try:
+            result = upload(self._settings.index, paths, self._settings, _teller(progress))
+        finally:
+            for path in paths:  # Gradio's copies
+                Path(path).unlink(missing_ok=True)
         return [None, *self._after(result, search, number)]
 
     def _ask(self, name: str | None) -> list[Any]:

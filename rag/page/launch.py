@@ -41,6 +41,26 @@ def launch(settings: Settings) -> None:
     with assistant:
         page = build(assistant, settings, example_questions(assistant))
         page.queue(max_size=PUBLIC_QUEUE if settings.public else None)
+        try:
+            page.launch(
+                server_name=settings.host,
+                server_port=settings.port,
+                share=settings.share,
+                auth=login,
+                max_file_size=int(settings.max_upload_mb * 1_000_000),
+                mcp_server=True,
+                quiet=True,
+                footer_links=[],
+                enable_monitoring=False,
+                ssr_mode=False,
+                pwa=False,
+                theme=theme(),
+                css_paths=STYLE,
+                prevent_thread_lock=True,
+            )
+        except OSError as error:
+            # Taken since it was tried; or on 127.0.0.1, which Gradio tries whatever the address.
+            raise _cannot_serve(settings.host, settings.port, "it is in use") from error
         print(f"Chat page: http://{settings.host}:{settings.port}  (Ctrl+C stops it)", flush=True)
         reachable = settings.share or not _is_loopback(settings.host)
         if reachable and not (login or settings.public):
@@ -49,21 +69,7 @@ def launch(settings: Settings) -> None:
                 "RAG_PASSWORD, or start it with --public.",
                 flush=True,
             )
-        page.launch(
-            server_name=settings.host,
-            server_port=settings.port,
-            share=settings.share,
-            auth=login,
-            max_file_size=int(settings.max_upload_mb * 1_000_000),
-            mcp_server=True,
-            quiet=True,
-            footer_links=[],
-            enable_monitoring=False,
-            ssr_mode=False,
-            pwa=False,
-            theme=theme(),
-            css_paths=STYLE,
-        )
+        page.block_thread()
 
 
 def _login(settings: Settings) -> tuple[str, str] | None:
@@ -95,10 +101,14 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise PageError(
-                f"cannot serve on {host}:{port} ({error.strerror}); give another port with "
-                "--port, or stop what uses this one."
-            ) from error
+            raise _cannot_serve(host, port, str(error.strerror)) from error
+
+
+def _cannot_serve(host: str, port: int, why: str) -> PageError:
+    return PageError(
+        f"cannot serve on {host}:{port} ({why}); give another port with --port, or stop what uses "
+        "this one."
+    )
 
 
 def _no_telemetry() -> None:

@@ -56,7 +56,13 @@ def build(assistant: Assistant, settings: Settings, examples: list[str]) -> gr.B
     """The page over an open assistant."""
     count = assistant.article_count()
     noun = "article" if count == 1 else "articles"
-    with gr.Blocks(title="Ask the articles", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(
+        title="Ask the articles",
+        analytics_enabled=False,
+        fill_width=True,
+        # Question sets, packed runs and uploads broken off: looked at hourly, kept for a day.
+        delete_cache=(3_600, 86_400),
+    ) as page:
         gr.Markdown(
             f"# Ask the articles\nAnswers from {count:,} {noun}, in exact, checked quotes. "
             "What the corpus does not hold is declined.",

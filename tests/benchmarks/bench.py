@@ -2,11 +2,12 @@
 
     make bench                       (or python tests/benchmarks/bench.py [--only PART])
 
-Parts: ``seeds`` (needs nothing), ``sentences``, ``reader``, ``news`` and ``retrieval`` (need the
-data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they say so where it is
-missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are wall-clock on this
-machine; peers run in the same run. ``news`` takes about half an hour, ``retrieval``, which compares
-with peers on each of ``--collections``, up to an hour. What is finished is written at once.
+Parts: ``seeds`` (needs nothing), ``page`` (needs Chromium), ``sentences``, ``reader``, ``news`` and
+``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they
+say so where it is missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are
+wall-clock on this machine; peers run in the same run. ``news`` takes about half an hour,
+``retrieval``, which compares with peers on each of ``--collections``, up to an hour. What is
+finished is written at once.
 """
 
 from __future__ import annotations
@@ -215,7 +216,7 @@ def main() -> None:
         "news": lambda data: bench_news(data, options.articles),
     }
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", choices=("seeds", *parts, "retrieval"))
+    parser.add_argument("--only", choices=("seeds", "page", *parts, "retrieval"))
     parser.add_argument("--articles", type=int, help="news: only so many, drawn at random")
     parser.add_argument(
         "--collections",
@@ -235,6 +236,13 @@ def main() -> None:
     data = data_folder()
     if only in (None, "seeds"):
         record(bench_seeds(), "seeds")
+    if only in (None, "page"):
+        import bench_page
+
+        if bench_page.pages.NO_BROWSER:
+            print(f"page: skipped; {bench_page.pages.WHY_NOT}")
+        else:
+            record(bench_page.measure(), "page")
     for name, part in parts.items():
         if only not in (None, name):
             continue

@@ -84,6 +84,16 @@ def table() -> str:
             ("index, nothing changed (whole process)", f"{seeds['index_unchanged_s']} s", "seeds"),
             ("`import rag`", f"{seeds['import_rag_s']} s", ""),
         ]
+    if page := results.get("page"):
+        where = f"seeds, Chromium on the same machine, warm server, median of {page['loads']} loads"
+        rows += [
+            (
+                "the chat page, opened until a question can be typed",
+                f"{page['usable_s']:.2f} s",
+                where,
+            ),
+            ("its layout shift while an answer comes", f"{page['layout_shift']:.3f}", "the same"),
+        ]
     rows += seed_rows()
     if news := results.get("news"):
         where = f"{news['articles']:,} news articles of 2022, {news['passages']:,} passages"
