@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")
     try:
         settings = load_settings(
-            corpus=getattr(options, "corpus", None), index=getattr(options, "index", None)
+            corpus=getattr(options, "corpus", None),
+            index=getattr(options, "index", None),
+            llm=getattr(options, "llm", None),
         )
         if settings.log_questions:
             logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -68,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
+    def worded(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--llm",
+            metavar="PROVIDER:MODEL",
+            help="chat model that words the answers, such as ollama:llama3.2 (default: none)",
+        )
+
     index = command("index", _index, "build the index, or bring it up to date")
     index.add_argument("--corpus", type=Path, help="folder or file of articles (default: seeds)")
     index.add_argument(
@@ -87,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         help="tolerated share of wrong answers among those given; 1: always answer",
     )
     ask.add_argument("--json", action="store_true", help="print the Answer as JSON")
+    worded(ask)
     search = command("search", _search, "list the nearest passages")
     search.add_argument("query")
     search.add_argument("-k", type=int, default=10, help="how many (default: 10)")
@@ -99,11 +109,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, help="folder for report.html, records and scores")
     evaluate.add_argument("--split", help="only the questions with this split")
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    worded(evaluate)
     compare = command("compare", _compare, "is run B better or worse than run A?")
     compare.add_argument("run_a", type=Path, help="an --out folder of evaluate")
     compare.add_argument("run_b", type=Path, help="another, over the same questions")
     compare.add_argument("--json", action="store_true", help="print the Comparison as JSON")
     chat = command("chat", _chat, "open the chat page")
+    worded(chat)
     chat.add_argument("--corpus", type=Path, help="built into an index first, if there is none")
     chat.add_argument("--host", help="address to bind to (default: 127.0.0.1)")
     chat.add_argument("--port", type=int, help="port (default: 7860)")
@@ -162,7 +174,7 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
 def _search(options: argparse.Namespace, settings: Settings) -> int:
     from rag.assistant import Assistant
 
-    with Assistant.open(settings.index, settings=settings) as assistant:
+    with Assistant.open(settings.index, settings=settings, llm="") as assistant:
         hits = assistant.search(options.query, k=options.k)
     for hit in hits:
         if options.json:
@@ -177,7 +189,7 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
 def _locate(options: argparse.Namespace, settings: Settings) -> int:
     from rag.assistant import Assistant
 
-    with Assistant.open(settings.index, settings=settings) as assistant:
+    with Assistant.open(settings.index, settings=settings, llm="") as assistant:
         match = assistant.locate(options.quote)
     if options.json:
         _print_json(match)
@@ -233,6 +245,7 @@ def _chat(options: argparse.Namespace, settings: Settings) -> int:
             port=options.port,
             public=options.public,
             share=options.share,
+            llm=options.llm,
         )
     )
     return 0
@@ -266,10 +279,11 @@ def source_line(title: str, outlet: str | None, published: date | None, doc_id: 
     return " · ".join(part for part in [*known, doc_id] if part)
 
 
-def _citation_text(citation: Citation, indent: str = "") -> str:
+def _citation_text(citation: Citation, indent: str = "", *, quoted: bool = False) -> str:
     place = f"{citation.doc_id}:{citation.start}-{citation.end}"
     source = source_line(citation.title, citation.outlet, citation.published, place)
-    return f"{indent}[{citation.number}] {source}"
+    quote = "\n" + _wrap(f"“{citation.quote}”", "    ") if quoted else ""
+    return f"{indent}[{citation.number}] {source}{quote}"
 
 
 def answer_text(answer: Answer) -> str:
@@ -286,7 +300,8 @@ def answer_text(answer: Answer) -> str:
         if answer.short_answer:
             parts.append(f"→ {answer.short_answer}")
         parts.extend(_wrap(paragraph) for paragraph in answer.text.split("\n\n"))
-        parts.append("\n".join(_citation_text(citation) for citation in answer.citations))
+        worded = answer.model != "extractive"
+        parts.append("\n".join(_citation_text(c, quoted=worded) for c in answer.citations))
         for other in answer.alternatives:
             parts.append(f"A differing answer: {other.short_answer or ''}".rstrip(": "))
             parts.extend(_wrap(paragraph) for paragraph in other.text.split("\n\n"))

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from rag.answering.compose import compose
 from rag.answering.conversation import Turn, Understood, understand
 from rag.answering.locate import locate
-from rag.answering.phrases import Sorter
 from rag.answering.spelling import unheard
 from rag.answering.verify import checked
+from rag.answering.write import Refused, write
 from rag.datatypes import (
     Answer,
     Article,
+    ChatModelError,
     Hit,
     IndexMismatchError,
     IndexNotFoundError,
@@ -33,8 +34,11 @@ from rag.datatypes import (
 )
 from rag.index.opened import OpenIndex
 from rag.index.store import Listed
-from rag.reader import Reader, open_reader
-from rag.retrieve.search import Filter, search
+from rag.llm.model import ChatModel, open_chat_model
+from rag.reader import Reader, Reading
+from rag.resources import Resources, Use
+from rag.retrieve.filter import Filter, read_filter
+from rag.retrieve.search import search
 from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -55,20 +59,35 @@ class Assistant:
     def __init__(self, index: Path, settings: Settings) -> None:
         self._folder = index
         self._settings = settings
+        self._chat_model = open_chat_model(settings)
         self._lock = threading.Lock()
-        self._state: _State | None = _State(OpenIndex(index, settings), settings)
+        self._state: Resources | None = Resources(OpenIndex(index, settings), settings)
 
     @classmethod
     def open(
-        cls, index: str | os.PathLike[str] = "index", *, settings: Settings | None = None
+        cls,
+        index: str | os.PathLike[str] = "index",
+        *,
+        settings: Settings | None = None,
+        llm: str | None = None,
     ) -> Assistant:
         """Open an index for asking.
+
+        Args:
+            index: Its folder.
+            settings: In place of those of the environment.
+            llm: In place of the setting: the chat model that words the answers ("ollama:llama3.2");
+                "" for none.
 
         Raises:
             IndexNotFoundError: There is none in the folder.
             IndexMismatchError: It was made by another version, model or chunker.
+            ModelUnavailableError: The chat model cannot be opened.
         """
-        return cls(Path(index), settings or load_settings())
+        settings = settings or load_settings()
+        if llm is not None:
+            settings = settings.model_copy(update={"llm": llm})
+        return cls(Path(index), settings)
 
     def __enter__(self) -> Assistant:
         return self
@@ -96,6 +115,7 @@ class Assistant:
         published_to: date | str | None = None,
         error_rate: float | None = None,
         hits: int | None = None,
+        extractive: bool = False,
     ) -> Answer:
         """Answer from the corpus in exact quotes, or abstain with a reason.
 
@@ -109,13 +129,42 @@ class Assistant:
             error_rate: In place of the setting: the tolerated share of wrong answers among those
                 given, in [0, 1]. 1 shows the best found, however doubtful.
             hits: In place of the setting: how many passages are read, 1 to 100.
+            extractive: Quotes alone, though a chat model is set.
 
         Raises:
             RagError: The question is too long, a date cannot be read, the bounds cross, or
                 ``error_rate`` or ``hits`` is out of range.
         """
+        *_, last = self.stream(
+            question,
+            history,
+            as_of=as_of,
+            outlets=outlets,
+            published_from=published_from,
+            published_to=published_to,
+            error_rate=error_rate,
+            hits=hits,
+            extractive=extractive,
+        )
+        return last
+
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        *,
+        as_of: date | str | None = None,
+        outlets: Iterable[str] | None = None,
+        published_from: date | str | None = None,
+        published_to: date | str | None = None,
+        error_rate: float | None = None,
+        hits: int | None = None,
+        extractive: bool = False,
+    ) -> Iterator[Answer]:
+        """The same as ``answer``, as checked answers that grow: a chat model's sentence by
+        sentence, an extractive one at once, whole. The last one stands."""
         started = time.perf_counter()
-        filter = _filter(as_of, outlets, published_from, published_to)
+        filter = read_filter(as_of, outlets, published_from, published_to)
         tolerated = self._settings.error_rate if error_rate is None else error_rate
         if not 0 <= tolerated <= 1:
             raise RagError(
@@ -129,20 +178,25 @@ class Assistant:
             _log.info("question: %s", question)
         with self._use() as state:
             if not re.search(r"\w", question):
-                return _abstain(question, "empty_question", started)
-            answer = self._answer(state, question, history, filter, tolerated, depth, started)
-            return checked(answer, state.index.store.sound_article)
+                yield _abstain(question, "empty_question", started)
+                return
+            answers = self._answers(
+                state, question, history, filter, tolerated, depth, started, extractive
+            )
+            for answer in answers:
+                yield checked(answer, state.index.store.sound_article)
 
-    def _answer(
+    def _answers(
         self,
-        state: _State,
+        state: Resources,
         question: str,
         history: Sequence[Turn],
         filter: Filter,
         error_rate: float,
         depth: int,
         started: float,
-    ) -> Answer:
+        extractive: bool,
+    ) -> Iterator[Answer]:
         index = state.index
         understood = understand(
             question, history, index.postings, state.sorter if history else None
@@ -151,7 +205,8 @@ class Assistant:
         notes = [*understood.notes, *_filter_notes(state, filter)]
         if not hits:
             reason = "filtered_out" if filter.active else "not_in_corpus"
-            return _abstain(question, reason, started, understood, notes=notes)
+            yield _abstain(question, reason, started, understood, notes=notes)
+            return
         notes += _reader_notes(state.reader)
         min_confidence = state.reader.threshold(error_rate)
         readings = state.reader.read(understood.asked, vector, hits)
@@ -167,8 +222,9 @@ class Assistant:
                 reason = self._why_not(state, understood, filter, depth, min_confidence)
             if reason == "not_in_corpus":
                 notes += _unheard_note(unheard(understood.asked, index.postings))
-            return _abstain(question, reason, started, understood, hits, notes, draft.confidence)
-        return Answer(
+            yield _abstain(question, reason, started, understood, hits, notes, draft.confidence)
+            return
+        found = Answer(
             question=question,
             text=draft.text,
             short_answer=draft.short_answer,
@@ -183,10 +239,73 @@ class Assistant:
             alternatives=draft.alternatives,
             notes=tuple(notes),
         )
+        model = None if extractive else self._chat_model
+        if model is None:
+            yield found
+        else:
+            yield from self._worded(state, found, readings, model, min_confidence, started)
+
+    def _worded(
+        self,
+        state: Resources,
+        found: Answer,
+        readings: Sequence[Reading],
+        model: ChatModel,
+        min_confidence: float,
+        started: float,
+    ) -> Iterator[Answer]:
+        """The answer in a chat model's words as they are checked; at last the extractive answer
+        with a line that says why, where none of them hold."""
+        refused: list[Refused] = []
+        answer: Answer | None = None
+        try:
+            for draft in write(
+                found.question,
+                found.standalone,
+                readings,
+                state.index.store.sound_article,
+                model,
+                least=min_confidence,
+                most=self._settings.llm_sentences,
+                refused=refused,
+            ):
+                short = found.short_answer
+                if not any(short in c.quote for c in draft.citations if short):
+                    short = None
+                answer = dataclasses.replace(
+                    found,
+                    text=draft.text,
+                    short_answer=short,
+                    citations=draft.citations,
+                    confidence=draft.confidence,
+                    model=model.name,
+                    seconds=time.perf_counter() - started,
+                )
+                yield answer
+        except ChatModelError as error:
+            _log.warning("%s", error)
+            answer, why = None, f"{error}; the answer is made of quotes alone."
+        else:
+            why = f"Nothing that {model.name} wrote is supported by its sources; quotes alone."
+        notes = [] if answer else [why]
+        notes += self._refused_notes(model, refused) if answer else []
+        yield dataclasses.replace(
+            answer or found,
+            notes=(*found.notes, *notes),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _refused_notes(self, model: ChatModel, refused: Sequence[Refused]) -> list[str]:
+        if not refused:
+            return []
+        if self._settings.llm_unsupported == "show":
+            return [f"Not supported by the articles: {one.text} ({one.why})" for one in refused]
+        noun = "sentence" if len(refused) == 1 else "sentences"
+        return [f"Left out, because no source supports it: {len(refused)} {noun} of {model.name}."]
 
     def _why_not(
         self,
-        state: _State,
+        state: Resources,
         understood: Understood,
         filter: Filter,
         depth: int,
@@ -199,15 +318,6 @@ class Assistant:
         readings = state.reader.read(understood.asked, vector, hits)
         found = readings and readings[0].confidence >= min_confidence
         return "filtered_out" if found else "not_in_corpus"
-
-    def stream(
-        self, question: str, history: Sequence[Turn] = (), **options: Any
-    ) -> Iterator[Answer]:
-        """Checked answers that grow. The extractive answer comes at once, whole.
-
-        Takes the keyword arguments of ``answer``.
-        """
-        yield self.answer(question, history, **options)
 
     def search(
         self,
@@ -226,7 +336,7 @@ class Assistant:
         """
         if k < 1:
             raise RagError(f"k must be at least 1, got {k}; give how many passages you want.")
-        filter = _filter(as_of, outlets, published_from, published_to)
+        filter = read_filter(as_of, outlets, published_from, published_to)
         query = self._clean(query)
         if not re.search(r"\w", query):
             return []
@@ -288,7 +398,7 @@ class Assistant:
         return PassageRetriever(assistant=self, k=k)
 
     def _search(
-        self, state: _State, understood: Understood, k: int, filter: Filter
+        self, state: Resources, understood: Understood, k: int, filter: Filter
     ) -> tuple[list[Hit], Any]:
         vector = state.index.encoder.encode([understood.text])[0]
         hits = search(state.index, understood.text, vector, k=k, filter=filter)
@@ -313,7 +423,7 @@ class Assistant:
             )
         return cleaned
 
-    def _use(self) -> _Use:
+    def _use(self) -> Use:
         """The current index, kept open while a question is answered."""
         with self._lock:
             state = self._state
@@ -324,75 +434,11 @@ class Assistant:
                     opened = OpenIndex(self._folder, self._settings, encoder=state.encoder())
                 except IndexNotFoundError:
                     # The manifest was deleted under us: what we have open still answers.
-                    return _Use(state)
-                self._state = _State(opened, self._settings)
+                    return Use(state)
+                self._state = Resources(opened, self._settings)
                 state.retire()
                 state = self._state
-            return _Use(state)
-
-
-class _State:
-    """An open index with its reader, closed when retired and no longer in use."""
-
-    def __init__(self, index: OpenIndex, settings: Settings) -> None:
-        self.index = index
-        self._settings = settings
-        self._reader: Reader | None = None
-        self._sorter: Sorter | None = None
-        self._users = 0
-        self._retired = False
-        self._lock = threading.Lock()
-
-    @property
-    def reader(self) -> Reader:
-        with self._lock:
-            if self._reader is None:
-                self._reader = open_reader(self.index, self._settings)
-            return self._reader
-
-    @property
-    def sorter(self) -> Sorter:
-        """Tells people from places in a conversation; made with the first follow-up."""
-        with self._lock:
-            if self._sorter is None:
-                self._sorter = Sorter(self.index.encoder.encode)
-            return self._sorter
-
-    def encoder(self) -> Any:
-        """The question encoder, if it has been loaded: the next generation can use it again."""
-        return self.index.loaded_encoder()
-
-    def enter(self) -> None:
-        with self._lock:
-            self._users += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            close = self._retired and self._users == 0
-        if close:
-            self.index.close()
-
-    def retire(self) -> None:
-        with self._lock:
-            self._retired = True
-            close = self._users == 0
-        if close:
-            self.index.close()
-
-
-class _Use:
-    """Keeps a state open for the length of a ``with`` block."""
-
-    def __init__(self, state: _State) -> None:
-        self._state = state
-        state.enter()
-
-    def __enter__(self) -> _State:
-        return self._state
-
-    def __exit__(self, *_: object) -> None:
-        self._state.leave()
+            return Use(state)
 
 
 def _joined(hits: list[Hit], others: list[Hit]) -> list[Hit]:
@@ -428,37 +474,6 @@ def _abstain(
     )
 
 
-def _day(value: date | str | None, name: str) -> date | None:
-    if value is None or isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise RagError(f"{name} {value!r} is no date; write it as 2025-03-30.") from error
-
-
-def _filter(
-    as_of: date | str | None,
-    outlets: Iterable[str] | None,
-    published_from: date | str | None,
-    published_to: date | str | None,
-) -> Filter:
-    first, last = _day(published_from, "published_from"), _day(published_to, "published_to")
-    limit = _day(as_of, "as_of")
-    if first is not None and last is not None and first > last:
-        raise RagError(
-            f"published_from {first} lies after published_to {last}; swap them or drop one."
-        )
-    ends = [day for day in (last, limit) if day is not None]
-    if isinstance(outlets, str):
-        outlets = [outlets]
-    return Filter(
-        outlets=None if outlets is None else frozenset(outlets),
-        published_from=first,
-        published_to=min(ends) if ends else None,
-    )
-
-
 def _unheard_note(missing: Sequence[str]) -> list[str]:
     """Says which words of a declined question stand nowhere in the corpus."""
     if not missing:
@@ -467,7 +482,7 @@ def _unheard_note(missing: Sequence[str]) -> list[str]:
     return [f"No passage has the word{'s' if len(missing) > 1 else ''} {listed}."]
 
 
-def _filter_notes(state: _State, filter: Filter) -> list[str]:
+def _filter_notes(state: Resources, filter: Filter) -> list[str]:
     notes = []
     if filter.by_date:
         _, undated = state.index.store.article_counts()

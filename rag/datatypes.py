@@ -39,6 +39,10 @@ class ModelUnavailableError(RagError):
     """A model's files are missing, altered, or cannot be loaded."""
 
 
+class ChatModelError(RagError):
+    """A chat model gave no reply that can be used; the extractive answer stands in."""
+
+
 class QuestionSetError(RagError):
     """A question set is malformed."""
 

@@ -6,6 +6,7 @@ Bad values are refused with the variable's name and the allowed range.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -52,6 +53,24 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description="Tolerated share of wrong answers among those given; less declines more.",
+    )
+    llm: str = Field(
+        "",
+        description="Chat model that words the answers, as provider:model (ollama:llama3.2); "
+        "empty: none, answers are quotes alone.",
+    )
+    llm_url: str = Field("", description="Address of its server, where that is not the usual one.")
+    llm_timeout: float = Field(
+        30.0, gt=0, le=600, description="Longest wait for a whole reply of it (seconds)."
+    )
+    llm_retries: int = Field(1, ge=0, le=5, description="Further tries after a failed request.")
+    llm_tokens: int = Field(400, ge=20, le=4_000, description="Longest reply (tokens).")
+    llm_sentences: int = Field(
+        12, ge=1, le=40, description="Most source sentences that it is shown."
+    )
+    llm_unsupported: Literal["remove", "show"] = Field(
+        "remove",
+        description="What it wrote and the sources do not support: removed, or shown as such.",
     )
     log_questions: bool = Field(False, description="Log questions to stderr (off: never).")
     host: str = Field("127.0.0.1", description="Address the page binds to.")

@@ -416,7 +416,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader(browser, server, theme):
     watched.close()
 
 
-def test_twenty_people_get_their_own_answers(browser, server):
+def test_eight_people_get_their_own_answers(browser, server):
     asked = {
         WORTH: "$7 billion",
         "Who is the harbour master of Ystad?": "Kurt Lund",
@@ -424,9 +424,9 @@ def test_twenty_people_get_their_own_answers(browser, server):
         "What would the Taliban be open to US companies investing in?": "mining operations",
     }
     # Two to a context: a browser opens only six connections to a host for all pages of one.
-    contexts = [browser.new_context() for _ in range(10)]
+    contexts = [browser.new_context() for _ in range(4)]
     pages = [context.new_page() for context in contexts for _ in range(2)]
-    people = [(page, *item) for page, item in zip(pages, list(asked.items()) * 5, strict=True)]
+    people = [(page, *item) for page, item in zip(pages, list(asked.items()) * 2, strict=True)]
     for page, question, _ in people:
         page.goto(server.url)
         wait_for_page(page)

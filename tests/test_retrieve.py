@@ -15,7 +15,8 @@ import pytest
 import rag
 from rag.index.opened import OpenIndex
 from rag.index.vectors import Collection
-from rag.retrieve.search import Filter, search
+from rag.retrieve.filter import Filter
+from rag.retrieve.search import search
 from rag.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -98,12 +98,12 @@ def compose(
                 if reading is readings[0]:
                     return Draft("", None, (), confidence, "unverified")
                 continue
-            span = _with_antecedent(reading, article)
+            new = citation_of(len(taken) + 1, reading, article)
             if not any(
-                c.doc_id == span.doc_id and c.start < span.end and span.start < c.end for c in taken
+                c.doc_id == new.doc_id and c.start < new.end and new.start < c.end for c in taken
             ):
-                side.citations.append(_cite(len(taken) + 1, span, reading.short, article))
-                taken.append(side.citations[-1])
+                side.citations.append(new)
+                taken.append(new)
                 if side.short is None and reading.short is not None:
                     side.short = reading.short.text
     first, *others = sides
@@ -207,7 +207,9 @@ def _with_antecedent(reading: Reading, article: Article) -> Span:
     return reading.sentence
 
 
-def _cite(number: int, span: Span, short: Span | None, article: Article) -> Citation:
+def citation_of(number: int, reading: Reading, article: Article) -> Citation:
+    """A reading as a numbered quote, the sentence before it included where it needs that."""
+    span, short = _with_antecedent(reading, article), reading.short
     return Citation(
         number=number,
         doc_id=span.doc_id,

@@ -316,20 +316,17 @@ def _asked_of(ask: str, said: bool, last: _Earlier) -> str:
     earlier = _stripped(last.question)
     if re.match(r"says|who|according", ask, re.IGNORECASE) and said:
         return f"Who said {earlier[0].lower()}{earlier[1:]}?"
-    match = _QUESTION.match(earlier)
-    if match is None:
-        wh = re.match(rf"^{_WH}\b(?:\s+\w+)?", earlier, re.IGNORECASE)
+    question = _QUESTION.match(earlier)
+    if question is None:
+        # "Who rejected it?": the answer is who did, so the rest is what was done.
+        wh = re.match(rf"^{_WH}\b", earlier, re.IGNORECASE)
         if wh is None or not last.short:
             return f"{earlier}? {ask}?"
-        rest = (
-            earlier[wh.end() :] if " " not in wh.group() else earlier[len(wh.group().split()[0]) :]
-        )
         verb = "is" if ask == "Why" else "was"
-        return f"{ask} {verb} it that {last.short}{rest}?"
-    wh, rest = (match.group("wh") or "").strip(), match.group("rest")
-    open_object = wh and not re.match(r"(?:when|where|why|how$)", wh, re.IGNORECASE)
+        return f"{ask} {verb} it that {last.short}{earlier[wh.end() :]}?"
+    opening, rest = question.group("wh") or "", question.group("rest")
     gained = ""
-    if open_object and last.short:
+    if last.short and re.match(r"\s*(?!when|where|why|how$)\w", opening, re.IGNORECASE):
         # What is no name, number or "the …" cannot stand there without breaking the sentence.
         first = last.short.split()[0]
         nominal = not first[0].islower() or first.lower() in {"the", "a", "an", "all", "about"}

@@ -90,14 +90,15 @@ def build_ask(
         text = _text(messages[-1]["content"])
         said = message.turns(_plain(messages[:-1]))
         history = [(question, _spoken(one)) for question, one in said]
+        replied = messages
         try:
-            found = assistant.answer(message.typed(text), history, **_options(steer))
-            reply = message.message(found)
+            for found in assistant.stream(message.typed(text), history, **_options(steer)):
+                replied = [*messages, _reply(message.message(found))]
+                yield gr.skip(), replied, shown(replied), gr.skip()
         except RagError as error:
-            reply = message.failure(str(error))
-        messages = [*messages, {"role": "assistant", "content": reply}]
+            replied = [*messages, _reply(message.failure(str(error)))]
         ready = gr.Textbox(submit_btn=True, stop_btn=False)
-        yield ready, messages, shown(messages), ""
+        yield ready, replied, shown(replied), gr.skip()
 
     def ask(question: str, messages: list[Message], *steer: Any) -> Iterator[tuple[Any, ...]]:
         content = message.as_typed(question)
@@ -145,7 +146,7 @@ def _steering(
     page: gr.Blocks, assistant: Assistant, settings: Settings
 ) -> list[gr.components.Component]:
     """The settings, kept in the browser: outlets, first day, last day, passages, tolerated
-    errors."""
+    errors, and in whose words."""
     rates = {
         0.1: "Only when sure",
         0.2: "When fairly sure",
@@ -178,7 +179,15 @@ def _steering(
         rate = gr.Radio(
             choices, value=settings.error_rate, label="Answer", elem_id="rag-error-rate"
         )
-    parts: list[gr.components.Component] = [outlets, first, last, depth, rate]
+        wording = gr.Radio(
+            [("In exact quotes alone", "quotes"), (f"In the words of {settings.llm}", "model")],
+            value="model" if settings.llm else "quotes",
+            label="Answers",
+            info="Each sentence of it is checked against the quotes it rests on.",
+            visible=bool(settings.llm),
+            elem_id="rag-wording",
+        )
+    parts: list[gr.components.Component] = [outlets, first, last, depth, rate, wording]
     # A fixed secret: what is kept is no secret, and must outlive this process.
     kept = gr.BrowserState(None, storage_key=_KEPT, secret=_KEPT)
 
@@ -188,7 +197,8 @@ def _steering(
             return [gr.Dropdown(choices=known), *[gr.skip()] * (len(parts) - 1)]
         chosen = [name for name in values[0] or [] if name in known]
         tolerated = values[4] if values[4] in rates else settings.error_rate
-        return [gr.Dropdown(choices=known, value=chosen), *values[1:4], tolerated]
+        wanted = values[5] if settings.llm else "quotes"
+        return [gr.Dropdown(choices=known, value=chosen), *values[1:4], tolerated, wanted]
 
     page.load(restore, kept, parts, api_visibility="private", show_progress="hidden")
     gr.on(
@@ -201,13 +211,14 @@ def _steering(
 
 def _options(steer: tuple[Any, ...]) -> dict[str, Any]:
     """The settings as keyword arguments of ``answer``."""
-    outlets, first, last, depth, rate = steer
+    outlets, first, last, depth, rate, wording = steer
     return {
         "outlets": outlets or None,
         "published_from": _day(first),
         "published_to": _day(last),
         "hits": int(depth),
         "error_rate": float(rate),
+        "extractive": wording == "quotes",
     }
 
 
@@ -290,6 +301,10 @@ class _Rating:
 def _spoken(said: Said) -> str:
     """What a turn answered, for the next question to lean on."""
     return "\n\n".join([said.short_answer or "", *said.quotes]).strip() or said.text
+
+
+def _reply(html: str) -> Message:
+    return {"role": "assistant", "content": html}
 
 
 def _index(event: Any) -> int:

@@ -19,6 +19,8 @@ def as_markdown(turns: Sequence[tuple[str, Said]], fetch: FetchArticle) -> str:
             continue
         if said.short_answer:
             parts.append(f"**{_line(said.short_answer)}**")
+        if said.prose:
+            parts.append(_line(said.prose))
         parts += [f"{place.label}. {_source(place, fetch)}" for place in said.cited]
     return "\n\n".join(parts) + "\n"
 

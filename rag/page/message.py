@@ -8,6 +8,7 @@ Gradio cleans what it shows once more.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,7 @@ class Said:
     Attributes:
         text: Its words, a line each paragraph.
         short_answer: The first short answer, if any.
+        prose: A chat model's words, if any, with their markers.
         quotes: The quoted paragraphs, with their markers.
         cited: Where its quotes stand, in order.
         nearest: The nearest passages it names, if it declines.
@@ -75,6 +77,7 @@ class Said:
 
     text: str
     short_answer: str | None
+    prose: str | None
     quotes: tuple[str, ...]
     cited: tuple[Place, ...]
     nearest: tuple[Place, ...]
@@ -149,13 +152,18 @@ def message(answer: Answer) -> str:
     else:
         if answer.short_answer:
             parts.append(_paragraph("rag-short", as_html(answer.short_answer)))
+        if answer.model != "extractive":
+            parts.append(_paragraph("rag-prose", _prose(answer)))
         parts += map(_quoted, answer.citations)
         for other in answer.alternatives:
             short = f": <b>{as_html(other.short_answer)}</b>" if other.short_answer else ""
             parts.append(_paragraph("rag-differs", f"A differing answer{short}"))
             parts += map(_quoted, other.citations)
         sure = confidence_words(answer.confidence)
-        parts.append(_paragraph("rag-sure", f"{sure} · exact quotes, checked"))
+        by = "exact quotes, checked"
+        if answer.model != "extractive":
+            by = f"worded by {as_html(answer.model)}, each sentence checked · {by}"
+        parts.append(_paragraph("rag-sure", f"{sure} · {by}"))
     parts += [_paragraph("rag-note", as_html(note)) for note in answer.notes]
     if answer.reason in _TRY:
         parts.append(_paragraph("rag-try", _TRY[answer.reason]))
@@ -202,10 +210,24 @@ def _quoted(citation: Citation) -> str:
             as_html(citation.quote[end:]),
         )
         words = f"{before}<mark>{short}</mark>{after}"
-    place = Place(
+    link = _link(_place(citation), f"[{citation.number}]")
+    return _paragraph("rag-quoted", f"“{words}” {link}")
+
+
+def _prose(answer: Answer) -> str:
+    """A chat model's sentences, their numbers as links."""
+    places = {str(c.number): _place(c) for c in answer.citations}
+    parts = re.split(r"\[(\d+)\]", answer.text)
+    return "".join(
+        _link(places[part], f"[{part}]") if odd else as_html(part)
+        for part, odd in zip(parts, itertools.cycle((False, True)), strict=False)
+    )
+
+
+def _place(citation: Citation) -> Place:
+    return Place(
         str(citation.number), citation.doc_id, citation.start, citation.end, citation.answer
     )
-    return _paragraph("rag-quoted", f"“{words}” {_link(place, f'[{citation.number}]')}")
 
 
 def _near(hit: Hit) -> str:
@@ -276,6 +298,7 @@ def read_message(html: str) -> Said:
     return Said(
         text="\n\n".join(text for _, text in reader.paragraphs),
         short_answer=kinds.get("rag-short", [None])[0],
+        prose=kinds.get("rag-prose", [None])[0],
         quotes=tuple(kinds.get("rag-quoted", ())),
         cited=tuple(place for kind, place in reader.places if kind == "rag-quoted"),
         nearest=tuple(place for kind, place in reader.places if kind == "rag-nearest"),

@@ -5,8 +5,6 @@ Dense search is exact over a memory-mapped matrix for small collections and Chro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,29 +12,11 @@ import numpy as np
 from rag.datatypes import Hit
 from rag.index.opened import OpenIndex
 from rag.index.vectors import day_number
+from rag.retrieve.filter import Filter
 from rag.retrieve.fuse import reciprocal_rank_fusion
 
 POOL = 100
 """How deep each ranking is read before fusing (passages)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which articles may answer. Bounds are inclusive; None: no bound."""
-
-    outlets: frozenset[str] | None = None
-    published_from: date | None = None
-    published_to: date | None = None
-
-    @property
-    def by_date(self) -> bool:
-        """True if there is a bound on the publication date."""
-        return self.published_from is not None or self.published_to is not None
-
-    @property
-    def active(self) -> bool:
-        """True if some article may be left out."""
-        return self.by_date or self.outlets is not None
 
 
 def search(

@@ -32,7 +32,8 @@ from rag.index.opened import OpenIndex
 from rag.models.embed import model_folder
 from rag.reader import Reader, Reading, open_reader
 from rag.reader.datasets import held_back, read_squad_form
-from rag.retrieve.search import Filter, search
+from rag.retrieve.filter import Filter
+from rag.retrieve.search import search
 from rag.settings import PACKAGED_MODEL, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -47,7 +47,8 @@ from rag.reader import open_network, sentences, spans
 from rag.reader.datasets import for_calibration, held_back, read_squad_form
 from rag.reader.features import Fitted, Logistic, confidence_features, cut, with_score
 from rag.reader.near_miss import altered
-from rag.retrieve.search import Filter, search
+from rag.retrieve.filter import Filter
+from rag.retrieve.search import search
 from rag.settings import PACKAGED_MODEL, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
