@@ -2,7 +2,8 @@
 
     make bench                       (or python tests/benchmarks/bench.py [--only PART])
 
-Parts: ``seeds`` (needs nothing), ``page`` (needs Chromium), ``sentences``, ``reader``, ``news`` and
+Parts: ``seeds`` (needs nothing), ``page`` (needs Chromium), ``sentences``, ``reader``,
+``conversation``, ``news`` and
 ``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they
 say so where it is missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are
 wall-clock on this machine; peers run in the same run. ``news`` takes about half an hour,
@@ -27,6 +28,7 @@ import time
 from pathlib import Path
 
 import bench_collections
+import bench_conversation
 import bench_sentences
 import readme
 
@@ -213,6 +215,7 @@ def main() -> None:
     parts = {
         "sentences": bench_sentence_boundaries,
         "reader": bench_reader,
+        "conversation": bench_conversation.measure,
         "news": lambda data: bench_news(data, options.articles),
     }
     parser = argparse.ArgumentParser()
