@@ -13,6 +13,48 @@ import rag
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "seeds"
+TEXTS = {
+    "bridge.txt": "Springfield opens its bridge\n\nThe mayor of Springfield opened the bridge over "
+    "the river on Monday. It cost $12 million and took four years.\n",
+    "ferry.txt": "Ferry service ends\n\nThe ferry between the two islands stopped on Friday. Its "
+    "captain, Anna Lind, said that passengers had stayed away.\n",
+    "school.txt": "Pupils learn the xylophone\n\nEvery pupil of the village school now plays the "
+    "xylophone. The teacher bought forty instruments with the prize.\n",
+}
+_NETWORKS = ("encoders", "readers")
+
+
+def link_networks(old: Path, new: Path) -> Path:
+    """Make ``new`` a folder for an index that has the prepared networks of ``old``: they take
+    seconds to make, and nothing writes to them."""
+    new.mkdir(parents=True, exist_ok=True)
+    for name in _NETWORKS:
+        if (old / name).is_dir():
+            shutil.copytree(old / name, new / name, copy_function=os.link)
+    return new
+
+
+def copy_index(old: Path, new: Path) -> None:
+    """Copy an index; the prepared networks are linked."""
+    shutil.copytree(old, new, ignore=shutil.ignore_patterns(*_NETWORKS))
+    link_networks(old, new)
+
+
+def build_small(folder: Path, texts: dict[str, str], seeds_index: Path) -> Path:
+    """``corpus``, the texts, and ``index`` over it in ``folder``; returns it."""
+    (folder / "corpus").mkdir()
+    for name, text in texts.items():
+        (folder / "corpus" / name).write_text(text)
+    rag.build_index(folder / "corpus", link_networks(seeds_index, folder / "index"))
+    return folder
+
+
+def copy_small(built: Path, folder: Path) -> Path:
+    """What ``build_small`` made, once more in ``folder``: the index names its corpus relative to
+    itself."""
+    shutil.copytree(built / "corpus", folder / "corpus")
+    copy_index(built / "index", folder / "index")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +74,20 @@ def assistant(seeds_index: Path) -> Iterator[rag.Assistant]:
 
 @pytest.fixture
 def new_index(tmp_path: Path, seeds_index: Path) -> Path:
-    """A folder for an index that already has the prepared networks, which take seconds to make."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    for name in ("encoders", "readers"):
-        if (seeds_index / name).is_dir():
-            shutil.copytree(seeds_index / name, folder / name, copy_function=os.link)
-    return folder
+    """A folder for an index that already has the prepared networks."""
+    return link_networks(seeds_index, tmp_path / "index")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, seeds_index: Path) -> Path:
+    """``corpus`` (the three TEXTS) and ``index`` over it. Copy it; do not change."""
+    return build_small(tmp_path_factory.mktemp("built"), TEXTS, seeds_index)
+
+
+@pytest.fixture
+def place(built: Path, tmp_path: Path) -> Path:
+    """A copy of ``built`` to work on; its name has a space."""
+    return copy_small(built, tmp_path / "a place")
 
 
 @pytest.fixture

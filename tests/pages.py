@@ -31,15 +31,6 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def with_forms(prepared: Path, index: Path) -> Path:
-    """An empty index folder that has the prepared networks of another, as links."""
-    index.mkdir(parents=True)
-    for name in ("encoders", "readers"):
-        if (prepared / name).is_dir():
-            shutil.copytree(prepared / name, index / name, copy_function=os.link)
-    return index
-
-
 @dataclass
 class Server:
     """A page that is being served."""

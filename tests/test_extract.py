@@ -654,7 +654,7 @@ paragraphs = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @given(paragraphs.filter(any))
 @example(["ﬁnal", "well-", "known", "<b>&amp;"])
 def test_what_is_written_to_a_word_file_comes_back(texts: list[str]) -> None:

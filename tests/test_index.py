@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import ROOT, SEEDS, TEXTS
 
 import rag
 from rag.corpus.chunk import WordPieces, embedding_text
@@ -31,17 +32,6 @@ from rag.index.vectors import Collection
 from rag.models import embed
 from rag.models.light import new_form
 from rag.settings import load_settings
-
-ROOT = Path(__file__).resolve().parents[1]
-SEEDS = ROOT / "seeds"
-TEXTS = {
-    "bridge.txt": "Springfield opens its bridge\n\nThe mayor of Springfield opened the bridge over "
-    "the river on Monday. It cost $12 million and took four years.\n",
-    "ferry.txt": "Ferry service ends\n\nThe ferry between the two islands stopped on Friday. Its "
-    "captain, Anna Lind, said that passengers had stayed away.\n",
-    "school.txt": "Pupils learn the xylophone\n\nEvery pupil of the village school now plays the "
-    "xylophone. The teacher bought forty instruments with the prize.\n",
-}
 
 _BUILDER = """
 import json, os, resource, signal, sys, time
@@ -169,42 +159,10 @@ def builder() -> Iterator[Builder]:
     running.close()
 
 
-def copy_index(old: Path, new: Path) -> None:
-    """Copy an index; the prepared networks, which nothing writes to, are linked."""
-    shutil.copytree(old, new, ignore=shutil.ignore_patterns("encoders", "readers"))
-    for name in ("encoders", "readers"):
-        if (old / name).is_dir():
-            shutil.copytree(old / name, new / name, copy_function=os.link)
-
-
 def write_corpus(folder: Path, texts: dict[str, str]) -> Path:
     folder.mkdir(exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, seeds_index: Path) -> Path:
-    """A folder with ``corpus`` (the three TEXTS) and ``index`` over it. Copy it; do not change."""
-    folder = tmp_path_factory.mktemp("built")
-    corpus = write_corpus(folder / "corpus", TEXTS)
-    index = folder / "index"
-    index.mkdir()
-    for name in ("encoders", "readers"):
-        if (seeds_index / name).is_dir():
-            shutil.copytree(seeds_index / name, index / name, copy_function=os.link)
-    rag.build_index(corpus, index)
-    return folder
-
-
-@pytest.fixture
-def place(built: Path, tmp_path: Path) -> Path:
-    """A copy of ``built`` to work on; the index names its corpus relative to itself."""
-    folder = tmp_path / "place"
-    folder.mkdir()
-    shutil.copytree(built / "corpus", folder / "corpus")
-    copy_index(built / "index", folder / "index")
     return folder
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from conftest import SEEDS
+from conftest import SEEDS, link_networks
 from pages import (
     CHROMIUM,
     NO_BROWSER,
@@ -24,7 +24,6 @@ from pages import (
     replies,
     serve,
     wait_for_page,
-    with_forms,
 )
 
 import rag
@@ -55,7 +54,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, seeds_index: Path) -> Path:
     (folder / "corpus" / "hostile.txt").write_text(HOSTILE)
     lines = [json.dumps(record) + "\n" for record in DATED]
     (folder / "corpus" / "dated.jsonl").write_text("".join(lines))
-    built = with_forms(seeds_index, folder / "index")
+    built = link_networks(seeds_index, folder / "index")
     rag.build_index(folder / "corpus", built)
     return built
 
@@ -459,25 +458,11 @@ def test_a_page_stays_usable_when_the_server_is_killed_and_started_again(browser
         watched.context.close()  # the lost connection is an error in its console
 
 
-def test_a_public_page_takes_nothing_in(browser, index):
-    with serve(index, "--public") as server:
+def test_a_public_page_takes_nothing_in_and_asks_for_the_password_set(browser, index):
+    with serve(index, "--public", RAG_USER="anna", RAG_PASSWORD="s3cret") as server:
         watched = Watched(browser, server.url)
         page = watched.page
-        wait_for_page(page)
-        names = page.get_by_role("tab").all_inner_texts()
-        assert names == ["Ask", "Look up a quote", "Articles"]
-        open_tab(page, "Articles")
-        page.wait_for_selector("#rag-articles-table")
-        for part in ("#rag-upload", "#rag-remove", "#rag-reindex"):
-            assert page.locator(part).count() == 0
-        watched.close()
-
-
-def test_a_password_is_asked_for_where_one_is_set(browser, index):
-    with serve(index, RAG_USER="anna", RAG_PASSWORD="s3cret") as server:
-        context = browser.new_context()
         for password in ("wrong", "s3cret"):
-            page = context.new_page()
             page.goto(server.url)
             page.get_by_label("username").fill("anna")
             page.get_by_label("password").fill(password)
@@ -486,4 +471,11 @@ def test_a_password_is_asked_for_where_one_is_set(browser, index):
                 page.wait_for_selector("text=Incorrect")
         wait_for_page(page)
         assert ask(page, WORTH).startswith("$7 billion")
-        context.close()
+        names = page.get_by_role("tab").all_inner_texts()
+        assert names == ["Ask", "Look up a quote", "Articles"]
+        open_tab(page, "Articles")
+        page.wait_for_selector("#rag-articles-table")
+        for part in ("#rag-upload", "#rag-remove", "#rag-reindex"):
+            assert page.locator(part).count() == 0
+        watched.context.close()  # the wrong password is an error in its console
+        assert watched.outbound == []

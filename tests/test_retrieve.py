@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import link_networks
 
 import rag
 from rag.index.opened import OpenIndex
@@ -33,15 +32,6 @@ NEWS = [
 QUESTION = "What happened at the harbour in the storm?"
 
 
-def prepared(folder: Path, seeds_index: Path) -> Path:
-    """A folder for an index that has the prepared networks of another."""
-    folder.mkdir()
-    for name in ("encoders", "readers"):
-        if (seeds_index / name).is_dir():
-            shutil.copytree(seeds_index / name, folder / name, copy_function=os.link)
-    return folder
-
-
 @pytest.fixture(scope="module")
 def news(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("news") / "news.jsonl"
@@ -61,7 +51,7 @@ def news_index(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[rag.Assistant]:
     """An assistant over NEWS, once with exact search and once with Chroma's HNSW."""
-    folder = prepared(tmp_path_factory.mktemp("news-index") / "index", seeds_index)
+    folder = link_networks(seeds_index, tmp_path_factory.mktemp("news-index") / "index")
     settings = load_settings(exact_search_limit=request.param)
     rag.build_index(news, folder, settings=settings)
     with rag.Assistant.open(folder, settings=settings) as assistant:
@@ -112,7 +102,7 @@ def test_exact_search_is_brute_force(seeds: OpenIndex) -> None:
 def test_hnsw_finds_nearly_the_same_on_the_seeds(
     seeds: OpenIndex, seeds_index: Path, tmp_path: Path
 ) -> None:
-    folder = prepared(tmp_path / "index", seeds_index)
+    folder = link_networks(seeds_index, tmp_path / "index")
     settings = load_settings(exact_search_limit=0)
     rag.build_index(SEEDS, folder, settings=settings)
     approximate = OpenIndex(folder, settings)

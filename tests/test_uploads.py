@@ -16,8 +16,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import conftest
 import pytest
-from conftest import ROOT
+from conftest import ROOT, build_small, copy_small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,12 +43,7 @@ from rag.index.uploads import (
 )
 from rag.settings import Settings, load_settings
 
-TEXTS = {
-    "bridge.txt": "Springfield opens its bridge\n\nThe mayor of Springfield opened the bridge over "
-    "the river on Monday. It cost $12 million and took four years.\n",
-    "ferry.txt": "Ferry service ends\n\nThe ferry between the two islands stopped on Friday. Its "
-    "captain, Anna Lind, said that passengers had stayed away.\n",
-}
+TEXTS = {name: conftest.TEXTS[name] for name in ("bridge.txt", "ferry.txt")}
 KITE = "Kites over the beach\n\nA kite festival drew thousands to the beach on Sunday.\n"
 CRANE = "A new crane\n\nThe harbour of Ystad has a new crane, the master Kurt Lund said.\n"
 ALL = load_settings()
@@ -154,29 +150,14 @@ def workers() -> Iterator[Workers]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, seeds_index: Path) -> Path:
-    """A folder with ``corpus`` (the TEXTS) and ``index`` over it. Copy it; do not change."""
-    folder = tmp_path_factory.mktemp("uploads")
-    (folder / "corpus").mkdir()
-    for name, text in TEXTS.items():
-        (folder / "corpus" / name).write_text(text)
-    (folder / "index").mkdir()
-    for name in ("encoders", "readers"):
-        if (seeds_index / name).is_dir():
-            shutil.copytree(seeds_index / name, folder / "index" / name, copy_function=os.link)
-    build_index(folder / "corpus", folder / "index")
-    return folder
+    """``corpus`` (the TEXTS) and ``index`` over it. Copy it; do not change."""
+    return build_small(tmp_path_factory.mktemp("uploads"), TEXTS, seeds_index)
 
 
 @pytest.fixture
 def index(built: Path, tmp_path: Path) -> Path:
     """A copy of the index in ``built``, with its corpus beside it."""
-    shutil.copytree(built / "corpus", tmp_path / "corpus")
-    new = tmp_path / "index"
-    shutil.copytree(built / "index", new, ignore=shutil.ignore_patterns("encoders", "readers"))
-    for name in ("encoders", "readers"):
-        if (built / "index" / name).is_dir():
-            shutil.copytree(built / "index" / name, new / name, copy_function=os.link)
-    return new
+    return copy_small(built, tmp_path) / "index"
 
 
 class Received:
