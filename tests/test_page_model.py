@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from chat_server import ChatServer, Reply, Says
-from pages import CHROMIUM, NO_BROWSER, WHY_NOT, Watched, ask, replies, serve, with_forms
+from conftest import link_networks
+from pages import CHROMIUM, NO_BROWSER, WHY_NOT, Watched, ask, replies, serve
 
 import rag
 
@@ -31,7 +32,7 @@ def model() -> Iterator[ChatServer]:
 def page(model: ChatServer, seeds_index: Path, tmp_path_factory: pytest.TempPathFactory):
     from playwright.sync_api import sync_playwright
 
-    index = with_forms(seeds_index, tmp_path_factory.mktemp("model") / "index")
+    index = link_networks(seeds_index, tmp_path_factory.mktemp("model") / "index")
     rag.build_index("seeds", index)
     settings = {"RAG_LLM": "openai:scripted", "RAG_LLM_URL": model.url}
     with serve(index, **settings) as server, sync_playwright() as playwright:
