@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rag.answering.compose import compose
+from rag.answering.compose import compose, numbered_on
 from rag.answering.conversation import Turn, Understood, understand
 from rag.answering.locate import locate
 from rag.answering.spelling import unheard
@@ -277,6 +277,7 @@ class Assistant:
                     text=draft.text,
                     short_answer=short,
                     citations=draft.citations,
+                    alternatives=numbered_on(found.alternatives, draft.citations),
                     confidence=draft.confidence,
                     model=model.name,
                     seconds=time.perf_counter() - started,

@@ -174,7 +174,7 @@ def test_a_follow_up_is_understood_with_its_history(assistant):
     first = assistant.answer("Who is Shafqat Ali Khan?")
     for history in ([first], [(first.question, first.text)]):
         answer = assistant.answer("What did he say about the weapons?", history)
-        assert answer.standalone.startswith("Who is Shafqat Ali Khan? What did he say")
+        assert answer.standalone == "What did Shafqat Ali Khan say about the weapons?"
         check(answer)
 
 

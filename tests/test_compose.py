@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rag.answering.compose import MAX_LISTED, MAX_QUOTES, compose
+from rag.answering.compose import MAX_LISTED, MAX_QUOTES, compose, numbered_on
 from rag.datatypes import Article, Hit, Passage, Span
 from rag.reader import Reading
 
@@ -118,3 +118,14 @@ def test_an_article_that_is_gone_is_never_quoted():
     found = compose(QUESTION, [THIRTY, TWELVE_A], gone.get, min_confidence=0.5)
     assert [c.doc_id for c in found.citations] == ["c"]
     assert found.alternatives == ()
+
+
+def test_alternatives_are_numbered_on_from_other_citations():
+    found = draft([TWELVE_A, THIRTY])
+    (other,) = found.alternatives
+    (kept,) = numbered_on(found.alternatives, [*found.citations, *draft([TWELVE_B]).citations])
+    assert [c.number for c in kept.citations] == [3]
+    assert kept.text == "“The storm killed 30 people, the ministry said.” [3]"
+    assert (kept.short_answer, kept.citations[0].quote) == ("30", other.citations[0].quote)
+    # What is quoted anyway is no alternative to it.
+    assert numbered_on(found.alternatives, other.citations) == ()

@@ -6,6 +6,7 @@ alternatives, each with its own quotes. Nothing decides between them, nothing bl
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -223,6 +224,25 @@ def citation_of(number: int, reading: Reading, article: Article) -> Citation:
         sha256=article.sha256,
         answer=(short.start, short.end) if short else None,
     )
+
+
+def numbered_on(
+    alternatives: Sequence[Alternative], citations: Sequence[Citation]
+) -> tuple[Alternative, ...]:
+    """Alternatives beside other citations than they were made for: numbered on from those, and
+    without those that say nothing the citations do not show."""
+    shown = {(c.doc_id, c.start, c.end) for c in citations}
+    number = len(citations)
+    kept = []
+    for one in alternatives:
+        if all((c.doc_id, c.start, c.end) in shown for c in one.citations):
+            continue
+        anew = []
+        for citation in one.citations:
+            number += 1
+            anew.append(dataclasses.replace(citation, number=number))
+        kept.append(Alternative(_text(anew), one.short_answer, tuple(anew)))
+    return tuple(kept)
 
 
 def _text(citations: Iterable[Citation]) -> str:

@@ -249,7 +249,8 @@ class _Completion:
                 # What is asked about stands at the end of a question, who does it at the start.
                 choices.reverse()
             tried = [p.text for p in choices]
-            if turn.short and (pattern is not _PERSONAL or turn.short[0].isupper()):
+            # "Foreign Ministry spokesperson" says who somebody is; "he" is who was asked about.
+            if turn.short and (pattern is not _PERSONAL or turn.short.split()[-1][0].isupper()):
                 tried.insert(0, turn.short)
             tried += [p.text for p in phrases(turn.shown) if p.named]
             for sort in sorts:
