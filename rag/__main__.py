@@ -6,6 +6,7 @@ A RagError is one line on stderr and exit code 1; wrong usage exits 2; abstainin
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import os
@@ -255,7 +256,12 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
     from rag.index.doctor import examine
 
     sound = True
-    for check in examine(settings.index, settings):
+    checks = examine(settings.index, settings)
+    if settings.llm:
+        from rag.llm.model import check_chat_model
+
+        checks = itertools.chain(checks, [check_chat_model(settings)])
+    for check in checks:
         sound = sound and check.ok
         print(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.detail}")
         if check.mend:

@@ -284,7 +284,7 @@ class Assistant:
                 )
                 yield answer
         except ChatModelError as error:
-            _log.warning("%s", error)
+            _log.info("%s", error)
             answer, why = None, f"{error}; the answer is made of quotes alone."
         else:
             why = f"Nothing that {model.name} wrote is supported by its sources; quotes alone."

@@ -13,7 +13,7 @@ from chat_server import ChatServer, Cut, Hangs, Raw, Reply, Says, Stalls, Status
 
 import rag
 from rag.datatypes import ModelUnavailableError
-from rag.llm.model import open_chat_model
+from rag.llm.model import check_chat_model, open_chat_model
 from rag.settings import load_settings
 
 QUESTION = "How much is the equipment left in Afghanistan worth?"
@@ -203,6 +203,15 @@ def test_a_model_that_cannot_be_opened_says_what_to_do(
     monkeypatch.setitem(sys.modules, "langchain_ollama", None)
     with pytest.raises(ModelUnavailableError, match=message):
         open_chat_model(load_settings(llm=name))
+
+
+def test_doctor_asks_the_chat_model_for_a_word() -> None:
+    with ChatServer([Says("Yes."), Status(401, "no")]) as server:
+        settings = load_settings(llm="openai:scripted", llm_url=server.url, llm_retries=0)
+        sound, broken = check_chat_model(settings), check_chat_model(settings)
+    assert (sound.ok, sound.detail) == (True, "openai:scripted replies")
+    assert (broken.ok, broken.mend) == (False, "unset RAG_LLM")
+    assert "refused the key" in broken.detail
 
 
 # --- instructions inside articles ----------------------------------------------------------------

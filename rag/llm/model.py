@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from rag.datatypes import ChatModelError, ModelUnavailableError
+from rag.datatypes import ChatModelError, ModelUnavailableError, RagError
+from rag.index.doctor import Check
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -152,6 +153,17 @@ def open_chat_model(settings: Settings) -> ChatModel | None:
             "provider needs, or unset RAG_LLM to answer without."
         ) from error
     return ChatModel(name, model, settings)
+
+
+def check_chat_model(settings: Settings) -> Check:
+    """Whether the chat model that the settings name says anything; asks it for one word."""
+    try:
+        model = open_chat_model(settings)
+        assert model is not None, "the settings name none"
+        said = "".join(model.reply("Reply with one word.", "Say yes.")).strip()
+    except RagError as error:
+        return Check("chat model", False, str(error), "unset RAG_LLM")
+    return Check("chat model", bool(said), f"{model.name} replies")
 
 
 def _options(provider: str, settings: Settings) -> dict[str, Any]:
