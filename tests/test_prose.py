@@ -118,6 +118,8 @@ REFUSED = {
     "negation": [
         ("The Taliban said it would return the weapons.", ARMS, "not"),
         ("He will raise taxes.", TAXES, "raise"),
+        ("Recalls are more common.", "Recalls aren't more common.", "not"),
+        ("It does matter which one.", "It doesn’t matter which one.", "not"),
         ("He will not cut spending on schools.", TAXES, "added"),
         ("Trump never criticised Biden at a rally.", RALLY, "never"),
         ("The president attended the ceremony.", ABSENT, "Neither"),
@@ -189,6 +191,15 @@ def test_two_sources_are_joined_at_a_clause_boundary_only():
     assert unsupported(joined, both) == ()
     assert any("joins" in r for r in unsupported("The storm killed Biden at a rally.", both))
     assert any("joins" in r for r in unsupported("Trump criticised officials in Texas.", both))
+
+
+def test_two_sources_are_joined_whole():
+    whole = "The storm killed 4 people and Trump criticised Biden at a rally."
+    broken_off = f"The storm killed, and {RALLY}"
+    entered = "The storm killed four people, and men after a shooting outside a bar in Leeds."
+    assert unsupported(whole, [STORM, RALLY]) == ()
+    assert any("not whole" in r for r in unsupported(broken_off, [STORM, RALLY]))
+    assert any("not whole" in r for r in unsupported(entered, [STORM, BAR]))
 
 
 def test_a_name_may_stand_for_the_pronoun_of_the_next_source():

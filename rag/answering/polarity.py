@@ -21,14 +21,13 @@ _NOT = frozenset(
     "not no never none nobody nothing neither nor without non hardly barely scarcely nowhere".split()
 )
 _ONLY = frozenset("only just merely simply".split())
-_COMPARING = _ONLY | frozenset("matter doubt more fewer less".split())
 _REFUSING = frozenset(
     map(
         tk.key_of,
         "refuse deny reject fail lack prevent stop ban unable unlikely impossible cease halt".split(),
     )
 )
-_LIGHT = frozenset("longer yet ever able one body be have do any such much so that to".split())
+_LIGHT = frozenset("longer yet ever one body be have do any such much so that to".split())
 _HEDGES = {
     tk.key_of(word): level
     for level, words in (
@@ -195,12 +194,22 @@ def _negates(side: Side, at: int, other: Side) -> bool:
     if word.low == "nor" and "neither" in side.lows_of(at - 12, at):
         return False
     if word.low in _NOT:
-        return following not in (_COMPARING if word.low in ("no", "not") else _ONLY)
+        return not (following in _ONLY or _is_idiom(side, at))
     if (word.low, following) in (("rather", "than"), ("instead", "of")):
         return True
     refuses = word.key in _REFUSING or (word.key == "declin" and following == "to")
     # The same verb on both sides is an ordinary word.
     return refuses and word.key not in other.keys
+
+
+def _is_idiom(side: Side, at: int) -> bool:
+    """True for "no matter" and "no doubt", and for "no more than", which only compares."""
+    no, following, then = (
+        side.words[i].low for i in (at, at + 1, min(at + 2, len(side.words) - 1))
+    )
+    if following in ("matter", "doubt"):
+        return no == "no"
+    return following in ("more", "fewer", "less") and then == "than" and no in ("no", "not")
 
 
 def _governors(side: Side, places: Iterable[int]) -> list[_Governor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
+from itertools import takewhile
 
 from rag.answering import tokens as tk
 from rag.answering.beside import Match, Range, Side
@@ -22,6 +23,7 @@ _AUXILIARIES = frozenset("has have had is are was were be been will would also".
 _SAID = frozenset("said says added adds".split())
 _SKIPPED = frozenset("has have had also later then".split())
 _PASSIVE = frozenset("is are was were be been being get got gets".split())
+_DANGLING = tk.PREPOSITIONS | tk.DETERMINERS | _AUXILIARIES | {"no", "not", "could", "whether"}
 _TITLES = frozenset("mr mrs ms dr sen rep gov gen lt".split())
 _WEIGHTS = (1.0, 0.7, 0.4)
 """What the first, second and third content word on one side of a name count."""
@@ -238,34 +240,84 @@ def _is_passive(side: Side, at: int) -> bool:
 
 
 def spliced(match: Match) -> Iterator[str]:
-    """Where a clause goes over from one source into another."""
+    """Where the sentence goes over from one source into another within a clause, or from or into
+    the middle of one."""
     said, source = match.said, match.source
     if len(set(source.part)) < 2:
         return
-    pairs = {
-        (part, one.low, other.low)
-        for part, one, other in zip(source.part, source.words, source.words[1:], strict=False)
-    }
-
-    def runs_on(i: int, parts: Set[int]) -> bool:
-        return any((part, said.words[i].low, said.words[i + 1].low) in pairs for part in parts)
-
     last, parts = -1, frozenset[int]()
     for i, places in enumerate(match.at):
         here = frozenset(source.part[p] for p in places)
         if here and parts and not here & parts:
-            # Each side reaches as far as its source goes on word for word.
-            left, right = last, i
-            while left + 1 < i and runs_on(left, parts):
-                left += 1
-            while right - 1 > last and runs_on(right - 1, here):
-                right -= 1
-            edges = said.words[min(left, right) : max(left, right) + 1]
-            if not any(map(_is_joint, edges)) and not _names_who(match, last, right, i):
-                one, other = said.words[last].text, said.words[i].text
+            one, other = said.words[last].text, said.words[i].text
+            left, right = _reach(match, last, i)
+            if any(map(_is_joint, said.words[min(left, right) : max(left, right) + 1])):
+                if _breaks_off(match, last, left, parts) or _breaks_in(match, right, i):
+                    yield f"“{one} … {other}” joins parts of two sources that are not whole"
+            elif not _names_who(match, last, right, i):
                 yield f"“{one} … {other}” joins two sources within a clause"
         if here:
             last, parts = i, (here & parts) or here
+
+
+def _reach(match: Match, last: int, i: int) -> Range:
+    """How far one source goes on word for word behind ``last``, and from where another before
+    ``i``."""
+    left, right = last, i
+    while left + 1 < i and _runs_on(match, last, left):
+        left += 1
+    while right - 1 > last and _runs_on(match, i, right - 1):
+        right -= 1
+    return left, right
+
+
+def _runs_on(match: Match, i: int, at: int) -> bool:
+    """True if the word at ``at`` and the next follow each other where ``i`` has its place."""
+    said, source = match.said, match.source
+    return any(
+        said.key_at(at) == source.key_at(p + at - i)
+        and said.key_at(at + 1) == source.key_at(p + at + 1 - i)
+        for p in match.at[i]
+    )
+
+
+def _breaks_off(match: Match, last: int, left: int, parts: Set[int]) -> bool:
+    """True if a source is left for good in the middle of a phrase: "hated by", "there is no"."""
+    said, source = match.said, match.source
+    if any(map(_is_joint, said.words[last + 1 : left + 1])):
+        return False
+    if said.words[left].low in _DANGLING:
+        return True
+    for p in match.at[last]:
+        rest = list(
+            takewhile(lambda w: not _is_joint(w), source.words[p + 1 + left - last : p + 20])
+        )
+        if not rest or not rest[0].is_content or sum(w.is_content for w in rest) < 2:
+            return False
+    later = {source.part[p] for places in match.at[last + 1 :] for p in places}
+    return _runs_on(match, last, last - 1) and not later & parts
+
+
+def _breaks_in(match: Match, right: int, i: int) -> bool:
+    """True if a source is entered in the middle of a clause whose beginning stands nowhere."""
+    said = match.said
+    start = right
+    while start > 0 and not _is_joint(said.words[start - 1]):
+        start -= 1
+    own = any(w.is_content or w.low in tk.PRONOUNS for w in said.words[start:right])
+    if own or not _runs_on(match, i, i):
+        return False
+    return all(_skipped(match, p - (i - right)) > 1 for p in match.at[i])
+
+
+def _skipped(match: Match, place: int) -> int:
+    """How many content words between the beginning of its clause and a place are left out; the
+    one right before it counts twice."""
+    words, at = match.source.words, place
+    while at > 0 and not _is_joint(words[at - 1]):
+        at -= 1
+    out = [w.is_content and w.key not in match.said.keys for w in words[at:place]]
+    return sum(out) + any(out[-1:])
 
 
 def _is_joint(word: Token) -> bool:
