@@ -38,8 +38,21 @@ def misplaced(match: Match) -> Iterator[str]:
     yield from _wrong_speakers(match)
     yield from _wrong_subjects(match)
     yield from _swapped(said, source, said.names, source.names)
-    ours, theirs = ([(a.start, a.end) for a in side.amounts] for side in (said, source))
-    yield from _swapped(said, source, ours, theirs)
+    # A number takes no name's place, nor a month a weekday's.
+    for places in (_amounts, _months, _weekdays):
+        yield from _swapped(said, source, places(said), places(source))
+
+
+def _amounts(side: Side) -> list[Range]:
+    return [(amount.start, amount.end) for amount in side.amounts]
+
+
+def _months(side: Side) -> list[Range]:
+    return [(at, at + 1) for at, word in enumerate(side.words) if tk.is_month(word)]
+
+
+def _weekdays(side: Side) -> list[Range]:
+    return [(at, at + 1) for at, word in enumerate(side.words) if word.low in tk.DAYS]
 
 
 def _wrong_speakers(match: Match) -> Iterator[str]:
@@ -49,8 +62,8 @@ def _wrong_speakers(match: Match) -> Iterator[str]:
         word.key for at in source.names if _speaks(source, at) for word in source.words[slice(*at)]
     }
     for at in said.names if speakers else ():
-        known = any(match.at[i] for i in range(*at))
-        if known and _speaks(said, at) and not speakers & {w.key for w in said.words[slice(*at)]}:
+        known = {source.words[p].key for i in range(*at) for p in match.at[i]}
+        if known and _speaks(said, at) and not speakers & (known | _keys(said, at)):
             yield f"the sources do not say that “{said.text_of(at)}” said it"
 
 
@@ -141,9 +154,10 @@ def _exchanged(
     cross = _fit(one, source, places[1], without) + _fit(other, source, places[0], without)
     if cross != own or not own:
         return cross > own + _MARGIN
-    # "In X in Y" for "in Y in X": only their order tells.
+    # "In X in Y" for "in Y in X", and "0-2" for "2-0": only their order tells.
     turned = all(p > q for p in places[0] for q in places[1])
-    return turned and bool(said.lows_of(pair[0][1], pair[1][0]) & tk.PREPOSITIONS)
+    between = said.lows_of(pair[0][1], pair[1][0])
+    return turned and (bool(between & tk.PREPOSITIONS) or pair[0][1] == pair[1][0])
 
 
 def _fit(role: Role, source: Side, places: Sequence[Range], without: Set[str]) -> float:
@@ -204,6 +218,11 @@ def _speaks(side: Side, at: Range) -> bool:
         after = next(commas, end - 1) + 1
     while words[after].low in _SKIPPED:
         after += 1
+    # "The Israeli military said": it is Israel's word.
+    for _ in range(2):
+        after += (
+            words[after].is_content and words[after].key != "say" and words[after].text.islower()
+        )
     return words[after].key == "say"
 
 

@@ -44,7 +44,10 @@ shook shake shaken shake heard hear felt feel slept sleep swept sweep dealt deal
 dug dig sank sink sunk sink sang sing sung sing swam swim died die dying die death die lying lie
 children child men man women woman people person lives life wives wife better good best good
 fewer few less little more many most many had have has have did do does do done do was be were be is be are be
-been be being be hit hit showed show shown show overthrew overthrow withdrew withdraw withdrawn withdraw""".split()
+been be being be hit hit showed show shown show laid lay beat beat beaten beat
+bit bite bitten bite blew blow blown blow ate eat eaten eat fed feed fled flee rode ride ridden ride
+stuck stick tore tear torn tear slid slide swung swing bent bend bound bind overcame overcome upheld uphold
+undertook undertake proven prove hurt hurt overthrew overthrow withdrew withdraw withdrawn withdraw""".split()
 _BASE = dict(zip(_IRREGULAR[::2], _IRREGULAR[1::2], strict=True))
 _SAYING = frozenset(
     "say tell add note state explain announce report claim warn argue insist stress tweet write "
@@ -136,9 +139,10 @@ DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".spli
 _COMPARATORS = {
     phrase: kind
     for kind, phrases in {
-        "more than": "more than;over;above;greater than;exceeding;exceeded;exceeds;upwards of;in excess of;topped",
+        "more than": "more than;over;above;greater than;older than;higher than;longer than;larger than;"
+        "exceeding;exceeded;exceeds;upwards of;in excess of;topped",
         "at least": "at least;no fewer than;no less than;not less than;a minimum of",
-        "less than": "less than;fewer than;under;below;shy of",
+        "less than": "less than;fewer than;younger than;lower than;shorter than;smaller than;under;below;shy of",
         "up to": "up to;at most;no more than;not more than;as many as;as much as;a maximum of",
         "nearly": "nearly;almost;close to;approaching;just under;just shy of;just below",
         "about": "about;around;roughly;approximately;some;an estimated;estimated",
@@ -277,9 +281,14 @@ def amounts(words: Sequence[Token]) -> tuple[list[Amount], list[Day]]:
     return found, days
 
 
+def is_month(token: Token) -> bool:
+    """True for the name of a month, and for what is written like one."""
+    return token.text[0].isupper() and token.low in _MONTHS
+
+
 def _month(words: Sequence[Token], at: int) -> int:
     token = words[at]
-    if not token.text[0].isupper() or token.low not in _MONTHS:
+    if not is_month(token):
         return 0
     # "May" and "March" are words too where a sentence begins.
     near = [*words[at + 1 : at + 2], *words[max(0, at - 1) : at]]
