@@ -136,6 +136,10 @@ class Match:
         scores = [self._likeness(i, p, around) for p in found]
         return tuple(p for p, score in zip(found, scores, strict=True) if score == max(scores))
 
+    def everywhere(self, i: int) -> list[int]:
+        """All places of a word, whatever surrounds them."""
+        return self._candidates(self.said.words[i])
+
     def _candidates(self, word: Token) -> list[int]:
         places = self.source.places
         found = places.get(word.key, [])

@@ -135,6 +135,19 @@ def turned(match: Match) -> Iterator[str]:
     yield from _hedging(match)
     yield from _opposites(match, negated)
     yield from _turned_round(match)
+    yield from _prefixed(match.said, match.source)
+
+
+def _prefixed(said: Side, source: Side) -> Iterator[str]:
+    """ "Authorized" for "unauthorized", or the other way round."""
+    for prefix in ("un", "non"):
+        for side, other in ((said, source), (source, said)):
+            for word in side.words:
+                plain = word.key.removeprefix(prefix)
+                if plain != word.key and len(plain) > 3 and plain in other.keys:
+                    if not {plain, word.key} <= said.keys & source.keys and not other.lows & _NOT:
+                        if word.key not in other.keys and plain not in side.keys:
+                            yield f"“{word.text}” is not what “{plain}” says"
 
 
 def _negation_added(
@@ -152,6 +165,8 @@ def _negation_added(
             continue
         # The word it bears on is a synonym: something else it covers must be negated, or stand
         # in a clause that is.
+        if focus is not None and f"un{said.words[focus].key}" in source.keys:  # "unauthorized"
+            continue
         known = [i for i in range(start, end) if match.at[i]]
         if not theirs or (
             known
@@ -276,7 +291,12 @@ def _hedging(match: Match) -> Iterator[str]:
     said, source = match.said, match.source
     ours = {w.key: 1 for w in said.words if w.key in _REFUSING}
     ours |= {w.key: level for w in said.words if (level := _level(w))}
-    back = {p for places in match.at if len(places) == 1 for p in places}
+    # "About selling" states no fact.
+    back = {
+        places[0]
+        for places, word in zip(match.at, said.words, strict=True)
+        if len(places) == 1 and not word.low.endswith("ing")
+    }
     places = [
         at
         for at, word in enumerate(source.words)

@@ -35,11 +35,13 @@ _SINGLE_QUOTED = re.compile(
 _NEWCOMERS = frozenset(["", *"s es n an ian i ese ish ic a ia y".split()])
 """What a name may end in beyond what it shares with another: "Russia", "Russian"; "Iraq", "Iraqi"."""
 _WEAKER = {
-    "": {"", "about"}, "about": {"", "about"}, "nearly": {"nearly", "about", "less than", "up to"},
-    "more than": {"more than", "at least"}, "at least": {"at least"},
+    "": {"", "about", "over"}, "about": {"", "about"}, "nearly": {"nearly", "about", "less than", "up to"},
+    "more than": {"more than", "at least", "over"}, "at least": {"at least"},
+    "over": {"", "about", "over", "more than", "at least"},
     "less than": {"less than", "up to"}, "up to": {"up to"},
 }  # fmt: skip
-"""For each comparator of a source those that say no more than it does; "about" may go."""
+"""For each comparator of a source those that say no more than it does; "about" may go. "Over
+three days" is a stretch of time, or longer than it."""
 
 
 def unsupported(sentence: str, cited: Sequence[str]) -> tuple[str, ...]:
@@ -89,7 +91,7 @@ def _wrong_amounts(match: Match) -> Iterator[str]:
         yield from _wrong_amount(match, amount, same[:_MOST_SAME])
     counted = {other.unit for other in source.amounts} | tk.units(source.lows)
     counted |= {amount.unit for amount in said.amounts if _is_age_or_rank(said, amount)}
-    for unit in sorted(tk.units(said.lows) - counted):
+    for unit in sorted((tk.units(said.lows) & tk.TIMES) - counted):
         yield f"no cited sentence counts in “{unit}”"
 
 
@@ -123,7 +125,7 @@ def _shown(side: Side, amount: Amount) -> str:
 def _fits_unit(match: Match, amount: Amount, other: Amount) -> bool:
     """True for the same unit, and where one side names it elsewhere ("between 3 and 11 years")."""
     said, source = match.said, match.source
-    if amount.unit == other.unit:
+    if amount.unit == other.unit or {amount.unit, other.unit} <= {"", "th", "times"}:
         return True
     if not other.unit:
         return amount.unit in tk.units(source.lows) or _is_age_or_rank(said, amount)
@@ -223,7 +225,11 @@ def _has_people(low: str, source: Side) -> bool:
 def _mixed_names(said: Side, source: Side) -> Iterator[str]:
     """Two names of the sources run into one: "MLB Trout" of "Trout told the MLB"."""
     homes: dict[str, set[int]] = defaultdict(set)
-    for number, (start, end) in enumerate(source.names):
+    number = last = 0
+    for start, end in source.names:
+        # A nickname in quotation marks is part of the name.
+        number += not (start == last + 1 and source.words[last].low == '"')
+        last = end
         for word in source.words[start:end]:
             homes[word.low].add(number)
     for start, end in said.names:
@@ -262,10 +268,12 @@ def _quotes(text: str) -> Iterator[str]:
 
 
 def _holds(source: str, inner: str) -> bool:
-    """True if the source has these words, none of them cut."""
+    """True if the source has these words, none of them cut; the first letter may be a capital."""
+    # A quote that begins a sentence has a capital.
+    first = f"[{re.escape(inner[0] + inner[0].swapcase()[:1])}]"
     before = r"(?<!\w)" if inner[0].isalnum() else ""
     after = r"(?!\w)" if inner[-1].isalnum() else ""
-    return inner in source and re.search(before + re.escape(inner) + after, source) is not None
+    return re.search(before + first + re.escape(inner[1:]) + after, source) is not None
 
 
 def _unknown_words(match: Match) -> Iterator[str]:

@@ -24,6 +24,7 @@ _SAID = frozenset("said says added adds".split())
 _SKIPPED = frozenset("has have had also later then".split())
 _PASSIVE = frozenset("is are was were be been being get got gets".split())
 _DANGLING = tk.PREPOSITIONS | tk.DETERMINERS | _AUXILIARIES | {"no", "not", "could", "whether"}
+_POINTING = frozenset("the this these its their his her".split())
 _TITLES = frozenset("mr mrs ms dr sen rep gov gen lt".split())
 _WEIGHTS = (1.0, 0.7, 0.4)
 """What the first, second and third content word on one side of a name count."""
@@ -123,7 +124,10 @@ def _swapped(
         :_MOST_OTHERS
     ]
     for number, (one, keys) in enumerate(mentions):
-        for place in others if places(keys) else ():
+        parts = {source.part[p] for p, _ in places(keys)}
+        for place in others:
+            if source.part[place[0]] not in parts:
+                continue
             without = keys | {w.key for w in source.words[slice(*place)]}
             role = _role(said, one, without)
             own = _fit(role, source, places(keys), without)
@@ -132,8 +136,15 @@ def _swapped(
         for other, other_keys in mentions[number + 1 : number + 1 + _MOST_PAIRS]:
             # What both have ("House Republicans", "Republican leader") tells neither from the other.
             pair = places(keys - other_keys), places(other_keys - keys)
-            if all(pair) and _exchanged(said, source, (one, other), pair, keys | other_keys):
+            if _together(source, *pair) and _exchanged(
+                said, source, (one, other), pair, keys | other_keys
+            ):
                 yield f"“{said.text_of(one)}” and “{said.text_of(other)}” have changed places"
+
+
+def _together(source: Side, some: Sequence[Range], others: Sequence[Range]) -> bool:
+    """True if one source has both: across sources the clauses are checked."""
+    return not {source.part[a] for a, _ in some}.isdisjoint(source.part[a] for a, _ in others)
 
 
 def _keys(side: Side, at: Range) -> frozenset[str]:
@@ -192,7 +203,11 @@ def _role(side: Side, at: Range, without: Set[str]) -> Role:
         role[f"p {side.words[before].low}"] = _PREPOSITION
     # "Dover's mayor" is "the mayor of Dover".
     belongs = (
-        end if owner else before - 1 if before > 0 and side.words[before].low == "of" else None
+        end
+        if owner
+        else before - 1
+        if before > 0 and side.words[before].low in ("of", "in")
+        else None
     )
     if belongs is not None:
         key = side.words[belongs].key
@@ -210,7 +225,8 @@ def _speaks(side: Side, at: Range) -> bool:
     if before and before[-1] in tk.PREPOSITIONS - {"as"}:
         return False
     # "…," said X; but in "Y said X is" it is Y who speaks.
-    if start > 1 and words[start - 1].low in _SAID and not words[start - 2].is_word:
+    verb = start - 1 - (before[-1:] == ["the"])
+    if verb > 0 and words[verb].low in _SAID and not words[verb - 1].is_word:
         return True
     after = end
     if words[end].low == ",":
@@ -265,18 +281,40 @@ def spliced(match: Match) -> Iterator[str]:
     if len(set(source.part)) < 2:
         return
     last, parts = -1, frozenset[int]()
-    for i, places in enumerate(match.at):
-        here = frozenset(source.part[p] for p in places)
-        if here and parts and not here & parts:
+    for i, here in _labels(match):
+        if parts and not here & parts:
             one, other = said.words[last].text, said.words[i].text
             left, right = _reach(match, last, i)
-            if any(map(_is_joint, said.words[min(left, right) : max(left, right) + 1])):
-                if _breaks_off(match, last, left, parts) or _breaks_in(match, right, i):
+            if any(map(_begins_clause, said.words[min(left, right) : max(left, right) + 1])):
+                before = frozenset(source.part[p] for places in match.at[:last] for p in places)
+                entered = not here & before and _breaks_in(match, right, i)
+                if entered or _breaks_off(match, last, left, parts):
                     yield f"“{one} … {other}” joins parts of two sources that are not whole"
             elif not _names_who(match, last, right, i):
                 yield f"“{one} … {other}” joins two sources within a clause"
-        if here:
-            last, parts = i, (here & parts) or here
+        last, parts = i, (here & parts) or here
+
+
+def _labels(match: Match) -> list[tuple[int, frozenset[int]]]:
+    """For each content word that the sources have, which of them do.
+
+    A single word, no name or number, that only another source has than those around it is left
+    out: it says "the king" for "he", or happens to be there too.
+    """
+    words, source = match.said.words, match.source
+    found = [
+        (i, frozenset(source.part[p] for p in match.everywhere(i)))
+        for i, places in enumerate(match.at)
+        if places
+    ]
+    kept = []
+    for at, (i, here) in enumerate(found):
+        before = found[at - 1][1] if at else frozenset()
+        after = found[at + 1][1] if at + 1 < len(found) else frozenset()
+        alone = not here & before and not here & after and before & after
+        if not (alone and words[i].text.islower()):
+            kept.append((i, here))
+    return kept
 
 
 def _reach(match: Match, last: int, i: int) -> Range:
@@ -343,14 +381,31 @@ def _is_joint(word: Token) -> bool:
     return word.low in tk.JOINTS or word.low in ",;:.()-!?"
 
 
+def _begins_clause(word: Token) -> bool:
+    return _is_joint(word) or word.low in ("he", "she", "they")
+
+
 def _names_who(match: Match, end: int, right: int, i: int) -> bool:
     """True if what comes before ``right``, where the words of the second source begin, only says
-    who its pronoun is."""
+    who its pronoun is, or "the company" of its beginning."""
     said, source = match.said, match.source
     start = end
     while start > 0 and not _is_joint(said.words[start - 1]):
         start -= 1
-    before = {source.words[p - (i - right) - 1].low for p in match.at[i] if p > i - right}
     named = any(a <= end < b for a, b in said.names) and end - start < 5
     described = end - start < 3 and said.words[start].low in ("the", "a", "an")
-    return right == end + 1 and (named or described) and bool(before & tk.PRONOUNS)
+    if not (named or described) or any(match.at[end + 1 : right]):
+        return False
+    return any(_stands_in(source, p - (i - right), named) for p in match.at[i])
+
+
+def _stands_in(source: Side, place: int, named: bool) -> bool:
+    """True if the clause up to a place is a pronoun with its auxiliaries, or "the company"."""
+    start = place
+    while start > 0 and not _is_joint(source.words[start - 1]):
+        start -= 1
+    opening = source.words[start:place]
+    if sum(word.is_content for word in opening) > 1:
+        return False
+    lows = {word.low for word in opening}
+    return bool(lows & tk.PRONOUNS) or (named and bool(opening) and opening[0].low in _POINTING)

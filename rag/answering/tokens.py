@@ -127,9 +127,7 @@ _ORDINALS = {
         1,
     )
 }
-_LOOSE = frozenset(
-    "dozens hundreds thousands millions billions trillions half twice quarter".split()
-)
+_LOOSE = frozenset("dozens hundreds thousands millions billions trillions half quarter".split())
 MONTHS = (
     "January February March April May June July August September October November December".split()
 )
@@ -330,6 +328,8 @@ def _amount(words: Sequence[Token], at: int) -> Amount | None:
     value, end = read
     if value.isalpha():  # "hundreds", "half"
         return Amount(value, "", "", start, end)
+    if words[at].low == "twice":
+        return Amount(value, "times", "", start, end)
     suffix = words[end].low if end < len(words) else ""
     if suffix in ("st", "nd", "rd", "th"):
         return Amount(value, "th", "", start, end + 1)
@@ -349,6 +349,8 @@ def _number(words: Sequence[Token], at: int) -> tuple[str, int] | None:
             return low, at + 1
         whole, _, part = low.replace(",", "").partition(".")
         end = at + 1
+    elif low == "twice":
+        return "2", at + 1
     elif low in _LOOSE:
         return low, at + 1
     elif low in _SMALL or low in _TENS or low in _ORDINALS:
@@ -406,8 +408,8 @@ def _comparator(words: Sequence[Token], start: int, end: int, unit: str) -> str:
         phrase = " ".join(before[-size:]) if len(before) >= size else ""
         kind = _COMPARATORS.get(phrase, "")
         # "over three days" is a stretch of time.
-        if kind and not (phrase == "over" and unit in TIMES):
-            return kind
+        if kind:
+            return "over" if phrase == "over" and unit in TIMES else kind
     after = [t.low for t in words[end : end + 4]]
     if after[:1] == ["+"] or after[:2] == ["or", "more"] or after[1:3] == ["or", "more"]:
         return "at least"
