@@ -231,7 +231,7 @@ def test_a_long_sentence_is_refused_unless_it_is_its_source():
         ("three hours or more", "3", "hour", "at least"),
         ("the 1980s", "1980", "decade", ""),
         ("3rd", "3", "th", ""),
-        ("over three days", "3", "day", ""),
+        ("over three days", "3", "day", "over"),
     ],
 )
 def test_an_amount_has_its_digits_in_full(text: str, value: str, unit: str, comparator: str):

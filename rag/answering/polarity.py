@@ -24,25 +24,32 @@ _ONLY = frozenset("only just merely simply".split())
 _REFUSING = frozenset(
     map(
         tk.key_of,
-        "refuse deny reject fail lack prevent stop ban unable unlikely impossible cease halt".split(),
+        "refuse deny reject fail lack prevent stop ban unable impossible cease halt".split(),
     )
 )
 _LIGHT = frozenset("longer yet ever one body be have do any such much so that to".split())
+_NO_ADVERBS = frozenset(
+    "apply reply supply rely imply comply multiply rally ally family fly july italy".split()
+)
 _HEDGES = {
     tk.key_of(word): level
     for level, words in (
-        (2, "may might could can possible possibly perhaps maybe alleged allegedly accuse reportedly suspect "
+        (2, "may might could possible possibly perhaps maybe alleged allegedly accuse reportedly suspect "
             "consider propose believe suggest"),
-        (1, "will would shall should must"),
+        (1, "can will would shall should must"),
     )
     for word in words.split()
 }  # fmt: skip
+_OPINIONS = frozenset(map(tk.key_of, "believe think suggest".split()))
 """Words that make what follows no fact, the first ones more so."""
 _HEDGING_TO = frozenset(
     map(tk.key_of, "plan expect likely want hope seek intend aim attempt try appear seem threaten offer agree "
         "ask invite request urge order demand".split())
 )  # fmt: skip
 """They do so before "to"."""
+_AHEAD = frozenset(map(tk.key_of, "plan expect schedule upcoming due intend going".split())) - {
+    "go"
+}
 _MOST = frozenset("first only most best worst record least".split())
 _COMPARISONS = frozenset("more fewer less better worse higher lower earlier later".split())
 
@@ -155,6 +162,8 @@ def _negation_added(
 ) -> Iterator[str]:
     said, source = match.said, match.source
     clauses = {source.clause_ends[governor.at] for governor in theirs}
+    if any(map(_is_bare, theirs)):
+        return
     for at, start, end, focus in ours:
         if _says_most(said, range(at, end), source):
             continue
@@ -177,6 +186,11 @@ def _negation_added(
             yield f"{shown}no source says so"
 
 
+def _is_bare(governor: _Governor) -> bool:
+    """True for "was not among them": it bears on nothing after it, and any negation may match."""
+    return governor.focus is not None and governor.focus < governor.at
+
+
 def _negation_dropped(
     match: Match, ours: list[_Governor], theirs: list[_Governor], alike: list[bool]
 ) -> Iterator[str]:
@@ -187,7 +201,7 @@ def _negation_dropped(
             back[p].append(i)
     denied = {p for g in ours if g.focus is not None for p in match.at[g.focus]}
     for at, start, end, focus in theirs:
-        if focus is None or any(start <= p < end for p in denied):
+        if focus is None or any(start <= p < end for p in denied) or (ours and focus < at):
             continue
         dropped = bool(back[focus]) and not any(alike[i] for i in back[focus])
         if not back[focus] and not ours:  # … the same of its clause, told in other words
@@ -213,7 +227,11 @@ def _negates(side: Side, at: int, other: Side) -> bool:
         return not (following in _ONLY or _is_idiom(side, at))
     if (word.low, following) in (("rather", "than"), ("instead", "of")):
         return True
-    refuses = word.key in _REFUSING or (word.key == "declin" and following == "to")
+    refuses = (
+        word.key in _REFUSING
+        or word.low == "unlikely"
+        or (word.key == "declin" and following == "to")
+    )
     # The same verb on both sides is an ordinary word.
     return refuses and word.key not in other.keys
 
@@ -245,7 +263,7 @@ def _governors(side: Side, places: Iterable[int]) -> list[_Governor]:
 
 
 def _bears(word: Token) -> bool:
-    light = word.low in _LIGHT or (word.low.endswith("ly") and len(word.low) > 4)
+    light = word.low in _LIGHT or (word.low.endswith("ly") and word.low not in _NO_ADVERBS)
     return word.is_content and not light
 
 
@@ -307,9 +325,13 @@ def _hedging(match: Match) -> Iterator[str]:
     for at, _, _, focus in theirs:
         word = source.words[at]
         told = focus is not None and focus > at and focus in back
+        # Who says so gives an opinion.
+        told = told and not (word.key in _OPINIONS and "say" in said.keys)
         if told and word.key not in ours and strongest < _level(word):
             yield f"“{word.text}” is missing: the source does not say it as a fact"
     covered = _covered(source, theirs)
+    if source.keys & _AHEAD:
+        return
     for governor in _governors(said, (at for at in range(len(said.words)) if _is_will(said, at))):
         known = () if governor.focus is None else match.at[governor.focus]
         if known and not any(covered[p] or _looks_ahead(source, p) for p in known):

@@ -268,12 +268,10 @@ def _quotes(text: str) -> Iterator[str]:
 
 
 def _holds(source: str, inner: str) -> bool:
-    """True if the source has these words, none of them cut; the first letter may be a capital."""
-    # A quote that begins a sentence has a capital.
-    first = f"[{re.escape(inner[0] + inner[0].swapcase()[:1])}]"
+    """True if the source has these words, none of them cut."""
     before = r"(?<!\w)" if inner[0].isalnum() else ""
     after = r"(?!\w)" if inner[-1].isalnum() else ""
-    return re.search(before + first + re.escape(inner[1:]) + after, source) is not None
+    return inner in source and re.search(before + re.escape(inner) + after, source) is not None
 
 
 def _unknown_words(match: Match) -> Iterator[str]:

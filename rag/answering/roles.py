@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from rag.answering import tokens as tk
 from rag.answering.beside import Match, Range, Side
@@ -24,6 +24,8 @@ _SAID = frozenset("said says added adds".split())
 _SKIPPED = frozenset("has have had also later then".split())
 _PASSIVE = frozenset("is are was were be been being get got gets".split())
 _DANGLING = tk.PREPOSITIONS | tk.DETERMINERS | _AUXILIARIES | {"no", "not", "could", "whether"}
+_RUN = 2
+"""Words after the first that make a run of the source's own words."""
 _POINTING = frozenset("the this these its their his her".split())
 _TITLES = frozenset("mr mrs ms dr sen rep gov gen lt".split())
 _WEIGHTS = (1.0, 0.7, 0.4)
@@ -189,7 +191,7 @@ def _role(side: Side, at: Range, without: Set[str]) -> Role:
     start, end = at
     owner, agent = side.words[end - 1].possessive, side.lows_of(start - 1, start) == {"by"}
     role: Role = {}
-    for right in (False, True):
+    for right in (True,) if owner else (False, True):
         for weight, i in zip(_WEIGHTS, _neighbours(side, at, right, without), strict=False):
             acts = right and not owner
             if _is_passive(side, i) and (right or agent):
@@ -197,9 +199,12 @@ def _role(side: Side, at: Range, without: Set[str]) -> Role:
             name = f"{'r' if acts else 'l'} {side.words[i].key}"
             role[name] = max(weight, role.get(name, 0.0))
     before = start - 1
-    while before >= 0 and side.words[before].low in tk.DETERMINERS:
+    # In "at Dover's airport" it is the airport that "at" belongs to.
+    while before >= 0 and (
+        side.words[before].low in tk.DETERMINERS or side.words[before].possessive
+    ):
         before -= 1
-    if before >= 0 and side.words[before].low in tk.PREPOSITIONS:
+    if before >= 0 and side.words[before].low in tk.PREPOSITIONS and not owner:
         role[f"p {side.words[before].low}"] = _PREPOSITION
     # "Dover's mayor" is "the mayor of Dover".
     belongs = (
@@ -280,6 +285,7 @@ def spliced(match: Match) -> Iterator[str]:
     said, source = match.said, match.source
     if len(set(source.part)) < 2:
         return
+    yield from _glued(said, source)
     last, parts = -1, frozenset[int]()
     for i, here in _labels(match):
         if parts and not here & parts:
@@ -292,7 +298,33 @@ def spliced(match: Match) -> Iterator[str]:
                     yield f"“{one} … {other}” joins parts of two sources that are not whole"
             elif not _names_who(match, last, right, i):
                 yield f"“{one} … {other}” joins two sources within a clause"
-        last, parts = i, (here & parts) or here
+        joined = any(map(_begins_clause, said.words[last + 1 : i]))
+        last, parts = i, here if joined else (here & parts) or here
+
+
+def _glued(said: Side, source: Side) -> Iterator[str]:
+    """Words of one source in a row, and right behind them, with no joint, words of another."""
+    words = said.words
+    pairs: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for part, one, other in zip(source.part, source.words, source.words[1:], strict=False):
+        pairs[one.low, other.low].add(part)
+    open_runs: dict[int, int] = {}
+    runs: list[tuple[int, int, int]] = []  # first word, last word, part
+    for at, (one, following) in enumerate(pairwise(words)):
+        here = pairs.get((one.low, following.low), set())
+        for part in open_runs.keys() - here:
+            runs.append((open_runs.pop(part), at, part))
+        for part in here:
+            open_runs.setdefault(part, at)
+    runs += [(start, len(words) - 1, part) for part, start in open_runs.items()]
+    runs = sorted(run for run in runs if run[1] - run[0] >= _RUN)
+    for number, (start, end, part) in enumerate(runs):
+        for after, last, other in runs[number + 1 : number + 1 + _MOST_PAIRS]:
+            touching = other != part and end - 2 <= after <= end + 1
+            apart = start + _RUN <= after and end + _RUN <= last
+            edge = words[min(after, end) : max(after, end) + 1]
+            if touching and apart and not any(map(_begins_clause, edge)):
+                yield f"“{words[end].text} … {words[last].text}” is glued to words of another source"
 
 
 def _labels(match: Match) -> list[tuple[int, frozenset[int]]]:
@@ -307,14 +339,13 @@ def _labels(match: Match) -> list[tuple[int, frozenset[int]]]:
         for i, places in enumerate(match.at)
         if places
     ]
-    kept = []
-    for at, (i, here) in enumerate(found):
-        before = found[at - 1][1] if at else frozenset()
-        after = found[at + 1][1] if at + 1 < len(found) else frozenset()
-        alone = not here & before and not here & after and before & after
-        if not (alone and words[i].text.islower()):
-            kept.append((i, here))
-    return kept
+    single = [(at, here) for at, (_, here) in enumerate(found) if len(here) == 1]
+    alone = {
+        at
+        for (_, before), (at, here), (_, after) in zip(single, single[1:], single[2:], strict=False)
+        if before == after != here and words[found[at][0]].text.islower()
+    }
+    return [label for at, label in enumerate(found) if at not in alone]
 
 
 def _reach(match: Match, last: int, i: int) -> Range:

@@ -70,6 +70,8 @@ PREPOSITIONS = frozenset(
     "of in on at to from by with for against about into over under after before during between among "
     "near through toward towards via as than behind beyond outside inside since until across".split()
 )
+_PARTICLES = frozenset("van von der den de di da del la le bin ibn al el".split())
+"""They stand within names: "Maya van Rossum"."""
 DETERMINERS = frozenset(
     "the a an his her its their our my this that these those former then".split()
 )
@@ -226,6 +228,8 @@ def _token(text: str) -> list[Token]:
     if not low.isascii():
         low = "".join(c for c in unicodedata.normalize("NFKD", low) if not unicodedata.combining(c))
     low = low.split("'")[0].replace(".", "") or text
+    if low.endswith("days") and low[:-1] in DAYS:
+        low = low[:-1]
     return [Token(text, low, key_of(low), low not in FUNCTION), *stop]
 
 
@@ -424,6 +428,8 @@ def names(words: Sequence[Token], known: Set[str] = frozenset()) -> Iterator[tup
     start = None
     for at, token in enumerate([*words, Token(".", ".", ".")]):
         inside = token.is_word and _is_name(words, at, known)
+        if token.low in _PARTICLES and start is not None and at + 1 < len(words):
+            inside = _is_name(words, at + 1, known)
         if start is not None and (not inside or words[at - 1].possessive):
             yield start, at
             start = None
