@@ -128,6 +128,7 @@ REFUSED = {
     "roles": [
         ("Biden criticised Trump at a rally in Ohio.", RALLY, "places"),
         ("Trump was criticised by Biden.", RALLY, "places"),
+        ("Morocco beat France 2-0.", "France defeated Morocco 2-0 in the semifinal.", "places"),
         ("Reuters may buy the startup, according to Apple.", DEAL, "places"),
         ("Katie Hobbs said: “We will not give up.”", MAYOR, "Hobbs"),
         ("Ukraine denied that it had recaptured two villages.", VILLAGES, "Ukraine"),

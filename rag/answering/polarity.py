@@ -164,8 +164,9 @@ def _negation_added(
     clauses = {source.clause_ends[governor.at] for governor in theirs}
     if any(map(_is_bare, theirs)):
         return
-    for at, start, end, focus in ours:
-        if _says_most(said, range(at, end), source):
+    for governor in ours:
+        at, start, end, focus = governor
+        if _says_most(said, range(at, end), source) or (theirs and _is_bare(governor)):
             continue
         shown = f"“{said.words[at].text}” is added: "
         if focus is not None and match.at[focus]:
@@ -264,7 +265,7 @@ def _governors(side: Side, places: Iterable[int]) -> list[_Governor]:
 
 def _bears(word: Token) -> bool:
     light = word.low in _LIGHT or (word.low.endswith("ly") and word.low not in _NO_ADVERBS)
-    return word.is_content and not light
+    return word.is_content and word.is_word and not light
 
 
 def _covered(side: Side, governors: Iterable[_Governor]) -> list[int]:
@@ -377,7 +378,8 @@ def _forms(side: Side, negated: list[int]) -> dict[str, tuple[str, int]]:
     return {
         _form(word.low): (word.text, negated[at] % 2)
         for at, word in enumerate(side.words)
-        if word.is_word
+        # "More than 70" is compared as a number.
+        if word.is_word and not (word.low in _COMPARISONS and side.key_at(at + 1) == "than")
     }
 
 

@@ -15,7 +15,7 @@ from rag.answering import tokens as tk
 from rag.answering.beside import Match, Range, Side
 from rag.answering.tokens import Token
 
-_MARGIN = 0.75
+_MARGIN = 1.0
 """So much better must a name fit where another stands; chosen on the development half."""
 _MOST_PAIRS, _MOST_PLACES, _MOST_OTHERS = 10, 6, 8
 """Names compared with each, places of a name, names that the sentence leaves out: linear time."""
@@ -319,8 +319,8 @@ def _glued(said: Side, source: Side) -> Iterator[str]:
     runs += [(start, len(words) - 1, part) for part, start in open_runs.items()]
     runs = sorted(run for run in runs if run[1] - run[0] >= _RUN)
     for number, (start, end, part) in enumerate(runs):
-        for after, last, other in runs[number + 1 : number + 1 + _MOST_PAIRS]:
-            touching = other != part and end - 2 <= after <= end + 1
+        for after, last, another in runs[number + 1 : number + 1 + _MOST_PAIRS]:
+            touching = another != part and end - 2 <= after <= end + 1
             apart = start + _RUN <= after and end + _RUN <= last
             edge = words[min(after, end) : max(after, end) + 1]
             if touching and apart and not any(map(_begins_clause, edge)):
@@ -337,7 +337,7 @@ def _labels(match: Match) -> list[tuple[int, frozenset[int]]]:
     found = [
         (i, frozenset(source.part[p] for p in match.everywhere(i)))
         for i, places in enumerate(match.at)
-        if places
+        if places and words[i].key != "say"
     ]
     single = [(at, here) for at, (_, here) in enumerate(found) if len(here) == 1]
     alone = {
@@ -372,7 +372,8 @@ def _runs_on(match: Match, i: int, at: int) -> bool:
 def _breaks_off(match: Match, last: int, left: int, parts: Set[int]) -> bool:
     """True if a source is left for good in the middle of a phrase: "hated by", "there is no"."""
     said, source = match.said, match.source
-    if any(map(_is_joint, said.words[last + 1 : left + 1])):
+    rest_said = list(takewhile(lambda w: not _begins_clause(w), said.words[left + 1 :]))
+    if any(map(_is_joint, said.words[last + 1 : left + 1])) or any(w.is_content for w in rest_said):
         return False
     if said.words[left].low in _DANGLING:
         return True
@@ -393,7 +394,8 @@ def _breaks_in(match: Match, right: int, i: int) -> bool:
     while start > 0 and not _is_joint(said.words[start - 1]):
         start -= 1
     own = any(w.is_content or w.low in tk.PRONOUNS for w in said.words[start:right])
-    if own or not _runs_on(match, i, i):
+    # A phrase of time or place may come from anywhere.
+    if own or said.words[right].low in tk.PREPOSITIONS or not _runs_on(match, i, i):
         return False
     return all(_skipped(match, p - (i - right)) > 1 for p in match.at[i])
 

@@ -44,14 +44,14 @@ shook shake shaken shake heard hear felt feel slept sleep swept sweep dealt deal
 dug dig sank sink sunk sink sang sing sung sing swam swim died die dying die death die lying lie
 children child men man women woman people person lives life wives wife better good best good
 fewer few less little more many most many had have has have did do does do done do was be were be is be are be
-been be being be hit hit showed show shown show laid lay beat beat beaten beat
+been be being be hit hit showed show shown show laid lay beat beat beaten beat defeat beat defeats beat defeated beat
 bit bite bitten bite blew blow blown blow ate eat eaten eat fed feed fled flee rode ride ridden ride
 stuck stick tore tear torn tear slid slide swung swing bent bend bound bind overcame overcome upheld uphold
 undertook undertake proven prove hurt hurt overthrew overthrow withdrew withdraw withdrawn withdraw""".split()
 _BASE = dict(zip(_IRREGULAR[::2], _IRREGULAR[1::2], strict=True))
 _SAYING = frozenset(
     "say tell add note state explain announce report claim warn argue insist stress tweet write "
-    "declare reiterate emphasise emphasize remark comment acknowledge affirm assert maintain".split()
+    "declare reiterate emphasise emphasize remark comment label describe testify acknowledge affirm assert maintain".split()
 )
 FUNCTION = (
     STOPWORDS
@@ -85,7 +85,7 @@ _SCOPE_ENDS = frozenset(
     ", ; : . ! ? ( ) - [ ] but while because although though which who whereas".split()
 )
 _NEW_CLAUSE = frozenset(
-    "that no not never he she they it we i you will would is was are were has had have can could may might".split()
+    "that no not never nobody none nothing neither without he she they it we i you will would is was are were has had have can could may might".split()
 )
 
 _UNITS = {
@@ -136,6 +136,7 @@ MONTHS = (
 _MONTHS = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 _MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
 DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+_SUMS = frozenset("add adds added adding sum comes come".split())
 _COMPARATORS = {
     phrase: kind
     for kind, phrases in {
@@ -412,7 +413,7 @@ def _comparator(words: Sequence[Token], start: int, end: int, unit: str) -> str:
         phrase = " ".join(before[-size:]) if len(before) >= size else ""
         kind = _COMPARATORS.get(phrase, "")
         # "over three days" is a stretch of time.
-        if kind:
+        if kind and not (phrase == "up to" and before[:-2] and before[-3] in _SUMS):
             return "over" if phrase == "over" and unit in TIMES else kind
     after = [t.low for t in words[end : end + 4]]
     if after[:1] == ["+"] or after[:2] == ["or", "more"] or after[1:3] == ["or", "more"]:
