@@ -29,9 +29,18 @@ ALIASES = [
         "sen,senator", "rep,representative", "gov,governor", "gen,general", "dr,doctor",
         "prof,professor", "lt,lieutenant", "sgt,sergeant", "st,saint", "mt,mount",
         "tv,television", "covid,coronavirus",
+        "hurt,injured,wounded", "killed,died,deaths,dead", "bought,purchased,acquired",
+        "began,started,launched", "ended,finished,concluded", "shut,closed", "big,large,huge",
+        "show,reveal", "help,aid,assist", "get,receive,obtain", "need,require", "choose,select,pick",
+        "let,allow,permit", "stop,halt,cease", "now,currently", "about,regarding", "hold,keep",
+        "doctor,physician", "film,movie", "car,vehicle", "firm,company,business", "kids,children",
+        "jobs,positions", "cops,police,officers", "leave,depart", "grow,expand,increase",
+        "defeat,beat", "slow,ease", "quit,resign", "intend,plan", "attempt,try,seek", "lawyer,attorney",
     )
 ]  # fmt: skip
 ALIAS_OF = {word: group for group in ALIASES for word in group}
+ALIAS_OF_KEY = {tk.key_of(word): group for word, group in ALIAS_OF.items()}
+"""What may stand for what: countries and their people, titles, a few plain synonyms."""
 
 
 class Side:
@@ -127,6 +136,10 @@ class Match:
         scores = [self._likeness(i, p, around) for p in found]
         return tuple(p for p, score in zip(found, scores, strict=True) if score == max(scores))
 
+    def everywhere(self, i: int) -> list[int]:
+        """All places of a word, whatever surrounds them."""
+        return self._candidates(self.said.words[i])
+
     def _candidates(self, word: Token) -> list[int]:
         places = self.source.places
         found = places.get(word.key, [])
@@ -134,8 +147,8 @@ class Match:
             near = places.get(word.key[:4] + "*", [])
             found = [p for p in near if tk.related(word.key, self.source.words[p].key)]
         if not found:
-            aliases = ALIAS_OF.get(word.low, frozenset())
-            found = [p for alias in sorted(aliases) for p in places.get(tk.key_of(alias), [])]
+            aliases = sorted(map(tk.key_of, ALIAS_OF_KEY.get(word.key, ())))
+            found = [p for alias in dict.fromkeys(aliases) for p in places.get(alias, [])]
         return found
 
     def _likeness(self, i: int, p: int, around: frozenset[str]) -> int:

@@ -21,29 +21,35 @@ _NOT = frozenset(
     "not no never none nobody nothing neither nor without non hardly barely scarcely nowhere".split()
 )
 _ONLY = frozenset("only just merely simply".split())
-_COMPARING = _ONLY | frozenset("matter doubt more fewer less".split())
 _REFUSING = frozenset(
     map(
         tk.key_of,
-        "refuse deny reject fail lack prevent stop ban unable unlikely impossible cease halt".split(),
+        "refuse deny reject fail lack prevent stop ban unable impossible cease halt".split(),
     )
 )
-_LIGHT = frozenset("longer yet ever able one body be have do any such much so that to".split())
+_LIGHT = frozenset("longer yet ever one body be have do any such much so that to".split())
+_NO_ADVERBS = frozenset(
+    "apply reply supply rely imply comply multiply rally ally family fly july italy".split()
+)
 _HEDGES = {
     tk.key_of(word): level
     for level, words in (
-        (2, "may might could can possible possibly perhaps maybe alleged allegedly accuse reportedly suspect "
+        (2, "may might could possible possibly perhaps maybe alleged allegedly accuse reportedly suspect "
             "consider propose believe suggest"),
-        (1, "will would shall should must"),
+        (1, "can will would shall should must"),
     )
     for word in words.split()
 }  # fmt: skip
+_OPINIONS = frozenset(map(tk.key_of, "believe think suggest".split()))
 """Words that make what follows no fact, the first ones more so."""
 _HEDGING_TO = frozenset(
     map(tk.key_of, "plan expect likely want hope seek intend aim attempt try appear seem threaten offer agree "
         "ask invite request urge order demand".split())
 )  # fmt: skip
 """They do so before "to"."""
+_AHEAD = frozenset(map(tk.key_of, "plan expect schedule upcoming due intend going".split())) - {
+    "go"
+}
 _MOST = frozenset("first only most best worst record least".split())
 _COMPARISONS = frozenset("more fewer less better worse higher lower earlier later".split())
 
@@ -61,7 +67,7 @@ _OPPOSITES = [
         "more greater | fewer less",
         "higher high | lower low",
         "better | worse",
-        "win victory | lose loss defeat",
+        "win victory beat defeat | lose loss",
         "first | last",
         "last past previous | next coming",
         "north northern | south southern",
@@ -86,6 +92,7 @@ _OPPOSITES = [
         "create add | destroy remove",
         "strengthen strong | weaken weak",
         "improve | worsen",
+        "uphold | overturn strike reverse",
         "expand widen | narrow",
         "succeed success | fail failure",
         "alive survive rescue save | dead die kill",
@@ -135,6 +142,19 @@ def turned(match: Match) -> Iterator[str]:
     yield from _hedging(match)
     yield from _opposites(match, negated)
     yield from _turned_round(match)
+    yield from _prefixed(match.said, match.source)
+
+
+def _prefixed(said: Side, source: Side) -> Iterator[str]:
+    """ "Authorized" for "unauthorized", or the other way round."""
+    for prefix in ("un", "non"):
+        for side, other in ((said, source), (source, said)):
+            for word in side.words:
+                plain = word.key.removeprefix(prefix)
+                if plain != word.key and len(plain) > 3 and plain in other.keys:
+                    if not {plain, word.key} <= said.keys & source.keys and not other.lows & _NOT:
+                        if word.key not in other.keys and plain not in side.keys:
+                            yield f"“{word.text}” is not what “{plain}” says"
 
 
 def _negation_added(
@@ -142,8 +162,11 @@ def _negation_added(
 ) -> Iterator[str]:
     said, source = match.said, match.source
     clauses = {source.clause_ends[governor.at] for governor in theirs}
-    for at, start, end, focus in ours:
-        if _says_most(said, range(at, end), source):
+    if any(map(_is_bare, theirs)):
+        return
+    for governor in ours:
+        at, start, end, focus = governor
+        if _says_most(said, range(at, end), source) or (theirs and _is_bare(governor)):
             continue
         shown = f"“{said.words[at].text}” is added: "
         if focus is not None and match.at[focus]:
@@ -152,6 +175,8 @@ def _negation_added(
             continue
         # The word it bears on is a synonym: something else it covers must be negated, or stand
         # in a clause that is.
+        if focus is not None and f"un{said.words[focus].key}" in source.keys:  # "unauthorized"
+            continue
         known = [i for i in range(start, end) if match.at[i]]
         if not theirs or (
             known
@@ -160,6 +185,11 @@ def _negation_added(
             )
         ):
             yield f"{shown}no source says so"
+
+
+def _is_bare(governor: _Governor) -> bool:
+    """True for "was not among them": it bears on nothing after it, and any negation may match."""
+    return governor.focus is not None and governor.focus < governor.at
 
 
 def _negation_dropped(
@@ -172,7 +202,7 @@ def _negation_dropped(
             back[p].append(i)
     denied = {p for g in ours if g.focus is not None for p in match.at[g.focus]}
     for at, start, end, focus in theirs:
-        if focus is None or any(start <= p < end for p in denied):
+        if focus is None or any(start <= p < end for p in denied) or (ours and focus < at):
             continue
         dropped = bool(back[focus]) and not any(alike[i] for i in back[focus])
         if not back[focus] and not ours:  # … the same of its clause, told in other words
@@ -195,12 +225,26 @@ def _negates(side: Side, at: int, other: Side) -> bool:
     if word.low == "nor" and "neither" in side.lows_of(at - 12, at):
         return False
     if word.low in _NOT:
-        return following not in (_COMPARING if word.low in ("no", "not") else _ONLY)
+        return not (following in _ONLY or _is_idiom(side, at))
     if (word.low, following) in (("rather", "than"), ("instead", "of")):
         return True
-    refuses = word.key in _REFUSING or (word.key == "declin" and following == "to")
+    refuses = (
+        word.key in _REFUSING
+        or word.low == "unlikely"
+        or (word.key == "declin" and following == "to")
+    )
     # The same verb on both sides is an ordinary word.
     return refuses and word.key not in other.keys
+
+
+def _is_idiom(side: Side, at: int) -> bool:
+    """True for "no matter" and "no doubt", and for "no more than", which only compares."""
+    no, following, then = (
+        side.words[i].low for i in (at, at + 1, min(at + 2, len(side.words) - 1))
+    )
+    if following in ("matter", "doubt"):
+        return no == "no"
+    return following in ("more", "fewer", "less") and then == "than" and no in ("no", "not")
 
 
 def _governors(side: Side, places: Iterable[int]) -> list[_Governor]:
@@ -220,8 +264,8 @@ def _governors(side: Side, places: Iterable[int]) -> list[_Governor]:
 
 
 def _bears(word: Token) -> bool:
-    light = word.low in _LIGHT or (word.low.endswith("ly") and len(word.low) > 4)
-    return word.is_content and not light
+    light = word.low in _LIGHT or (word.low.endswith("ly") and word.low not in _NO_ADVERBS)
+    return word.is_content and word.is_word and not light
 
 
 def _covered(side: Side, governors: Iterable[_Governor]) -> list[int]:
@@ -266,7 +310,12 @@ def _hedging(match: Match) -> Iterator[str]:
     said, source = match.said, match.source
     ours = {w.key: 1 for w in said.words if w.key in _REFUSING}
     ours |= {w.key: level for w in said.words if (level := _level(w))}
-    back = {p for places in match.at if len(places) == 1 for p in places}
+    # "About selling" states no fact.
+    back = {
+        places[0]
+        for places, word in zip(match.at, said.words, strict=True)
+        if len(places) == 1 and not word.low.endswith("ing")
+    }
     places = [
         at
         for at, word in enumerate(source.words)
@@ -277,9 +326,13 @@ def _hedging(match: Match) -> Iterator[str]:
     for at, _, _, focus in theirs:
         word = source.words[at]
         told = focus is not None and focus > at and focus in back
+        # Who says so gives an opinion.
+        told = told and not (word.key in _OPINIONS and "say" in said.keys)
         if told and word.key not in ours and strongest < _level(word):
             yield f"“{word.text}” is missing: the source does not say it as a fact"
     covered = _covered(source, theirs)
+    if source.keys & _AHEAD:
+        return
     for governor in _governors(said, (at for at in range(len(said.words)) if _is_will(said, at))):
         known = () if governor.focus is None else match.at[governor.focus]
         if known and not any(covered[p] or _looks_ahead(source, p) for p in known):
@@ -325,7 +378,8 @@ def _forms(side: Side, negated: list[int]) -> dict[str, tuple[str, int]]:
     return {
         _form(word.low): (word.text, negated[at] % 2)
         for at, word in enumerate(side.words)
-        if word.is_word
+        # "More than 70" is compared as a number.
+        if word.is_word and not (word.low in _COMPARISONS and side.key_at(at + 1) == "than")
     }
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from rag.answering import tokens as tk
 from rag.answering.beside import ALIAS_OF, Match, Side
@@ -25,19 +26,22 @@ LEAST_KNOWN = 0.6
 """Least share of the content words that the sources know; chosen on the development half."""
 _LEAST_KNOWN_CLAUSE = 0.34
 """The same of each part of the sentence between marks, so that none is all invention."""
+_OFFICES = frozenset("ceo cfo coo mp".split())
 _MOST_SAME = 20
-_BEFORE_AGE = frozenset("aged age , is was and turned".split())
+_BEFORE_AGE = frozenset("aged age , is was and turned under over".split())
 _SINGLE_QUOTED = re.compile(
     r"(?<![\w'\"])'(?=\w)([^'\"]{1,300}(?:'\w+[^'\"]{0,300}){0,5})(?<=[\w.,!?])'(?!\w)"
 )
 _NEWCOMERS = frozenset(["", *"s es n an ian i ese ish ic a ia y".split()])
 """What a name may end in beyond what it shares with another: "Russia", "Russian"; "Iraq", "Iraqi"."""
 _WEAKER = {
-    "": {"", "about"}, "about": {"", "about"}, "nearly": {"nearly", "about", "less than", "up to"},
-    "more than": {"more than", "at least"}, "at least": {"at least"},
+    "": {"", "about", "over"}, "about": {"", "about"}, "nearly": {"nearly", "about", "less than", "up to"},
+    "more than": {"more than", "at least", "over"}, "at least": {"at least"},
+    "over": {"", "about", "over", "more than", "at least"},
     "less than": {"less than", "up to"}, "up to": {"up to"},
 }  # fmt: skip
-"""For each comparator of a source those that say no more than it does; "about" may go."""
+"""For each comparator of a source those that say no more than it does; "about" may go. "Over
+three days" is a stretch of time, or longer than it."""
 
 
 def unsupported(sentence: str, cited: Sequence[str]) -> tuple[str, ...]:
@@ -87,7 +91,7 @@ def _wrong_amounts(match: Match) -> Iterator[str]:
         yield from _wrong_amount(match, amount, same[:_MOST_SAME])
     counted = {other.unit for other in source.amounts} | tk.units(source.lows)
     counted |= {amount.unit for amount in said.amounts if _is_age_or_rank(said, amount)}
-    for unit in sorted(tk.units(said.lows) - counted):
+    for unit in sorted((tk.units(said.lows) & tk.TIMES) - counted):
         yield f"no cited sentence counts in “{unit}”"
 
 
@@ -121,7 +125,7 @@ def _shown(side: Side, amount: Amount) -> str:
 def _fits_unit(match: Match, amount: Amount, other: Amount) -> bool:
     """True for the same unit, and where one side names it elsewhere ("between 3 and 11 years")."""
     said, source = match.said, match.source
-    if amount.unit == other.unit:
+    if amount.unit == other.unit or {amount.unit, other.unit} <= {"", "th", "times"}:
         return True
     if not other.unit:
         return amount.unit in tk.units(source.lows) or _is_age_or_rank(said, amount)
@@ -221,20 +225,18 @@ def _has_people(low: str, source: Side) -> bool:
 def _mixed_names(said: Side, source: Side) -> Iterator[str]:
     """Two names of the sources run into one: "MLB Trout" of "Trout told the MLB"."""
     homes: dict[str, set[int]] = defaultdict(set)
-    for number, (start, end) in enumerate(source.names):
+    number = last = 0
+    for start, end in source.names:
+        # A nickname in quotation marks is part of the name.
+        number += not (start == last + 1 and source.words[last].low == '"')
+        last = end
         for word in source.words[start:end]:
             homes[word.low].add(number)
     for start, end in said.names:
-        for one, other in zip(
-            said.words[start : end - 1], said.words[start + 1 : end], strict=True
-        ):
-            rare = not {one.low, other.low} & tk.ordinary() and one.low not in ALIAS_OF
-            if (
-                rare
-                and homes[one.low]
-                and homes[other.low]
-                and not homes[one.low] & homes[other.low]
-            ):
+        for one, other in pairwise(said.words[start:end]):
+            plain = (tk.ordinary() | _OFFICES | ALIAS_OF.keys()) & {one.low, other.low}
+            apart = homes[one.low] and homes[other.low] and not homes[one.low] & homes[other.low]
+            if apart and not plain:
                 yield f"no cited sentence has the name “{one.text} {other.text}”"
 
 
@@ -280,13 +282,18 @@ def _unknown_words(match: Match) -> Iterator[str]:
             clauses[-1].append(i)
         elif not word.low[0].isalnum():
             clauses.append([])
+    # Names and numbers have checks of their own; "says" and "according to" are one.
+    checked = {i for start, end in said.names for i in range(start, end)}
+    checked |= {i for amount in said.amounts for i in range(amount.start, amount.end)}
+    if "according" in match.source.lows:
+        checked |= {i for i, word in enumerate(said.words) if word.key == "say"}
     for clause in clauses:
-        known = sum(bool(match.at[i]) for i in clause)
+        known = sum(i in checked or bool(match.at[i]) for i in clause)
         if len(clause) >= 3 and known < _LEAST_KNOWN_CLAUSE * len(clause):
             shown = " ".join(said.words[i].text for i in clause[:6])
             yield f"no cited sentence says “{shown}”"
     content = [i for clause in clauses for i in clause]
-    known = sum(bool(match.at[i]) for i in content)
+    known = sum(i in checked or bool(match.at[i]) for i in content)
     if not content:
         yield "the sentence says nothing"
     elif known < LEAST_KNOWN * len(content):

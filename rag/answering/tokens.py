@@ -44,11 +44,14 @@ shook shake shaken shake heard hear felt feel slept sleep swept sweep dealt deal
 dug dig sank sink sunk sink sang sing sung sing swam swim died die dying die death die lying lie
 children child men man women woman people person lives life wives wife better good best good
 fewer few less little more many most many had have has have did do does do done do was be were be is be are be
-been be being be hit hit showed show shown show overthrew overthrow withdrew withdraw withdrawn withdraw""".split()
+been be being be hit hit showed show shown show laid lay beat beat beaten beat defeat beat defeats beat defeated beat
+bit bite bitten bite blew blow blown blow ate eat eaten eat fed feed fled flee rode ride ridden ride
+stuck stick tore tear torn tear slid slide swung swing bent bend bound bind overcame overcome upheld uphold
+undertook undertake proven prove hurt hurt overthrew overthrow withdrew withdraw withdrawn withdraw""".split()
 _BASE = dict(zip(_IRREGULAR[::2], _IRREGULAR[1::2], strict=True))
 _SAYING = frozenset(
     "say tell add note state explain announce report claim warn argue insist stress tweet write "
-    "declare reiterate emphasise emphasize remark comment acknowledge affirm assert maintain".split()
+    "declare reiterate emphasise emphasize remark comment label describe testify acknowledge affirm assert maintain".split()
 )
 FUNCTION = (
     STOPWORDS
@@ -67,6 +70,8 @@ PREPOSITIONS = frozenset(
     "of in on at to from by with for against about into over under after before during between among "
     "near through toward towards via as than behind beyond outside inside since until across".split()
 )
+_PARTICLES = frozenset("van von der den de di da del la le bin ibn al el".split())
+"""They stand within names: "Maya van Rossum"."""
 DETERMINERS = frozenset(
     "the a an his her its their our my this that these those former then".split()
 )
@@ -80,7 +85,7 @@ _SCOPE_ENDS = frozenset(
     ", ; : . ! ? ( ) - [ ] but while because although though which who whereas".split()
 )
 _NEW_CLAUSE = frozenset(
-    "that no not never he she they it we i you will would is was are were has had have can could may might".split()
+    "that no not never nobody none nothing neither without he she they it we i you will would is was are were has had have can could may might".split()
 )
 
 _UNITS = {
@@ -124,21 +129,21 @@ _ORDINALS = {
         1,
     )
 }
-_LOOSE = frozenset(
-    "dozens hundreds thousands millions billions trillions half twice quarter".split()
-)
+_LOOSE = frozenset("dozens hundreds thousands millions billions trillions half quarter".split())
 MONTHS = (
     "January February March April May June July August September October November December".split()
 )
 _MONTHS = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 _MONTHS |= {name[:3]: number for name, number in _MONTHS.items()} | {"sept": 9}
 DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+_SUMS = frozenset("add adds added adding sum comes come".split())
 _COMPARATORS = {
     phrase: kind
     for kind, phrases in {
-        "more than": "more than;over;above;greater than;exceeding;exceeded;exceeds;upwards of;in excess of;topped",
+        "more than": "more than;over;above;greater than;older than;higher than;longer than;larger than;"
+        "exceeding;exceeded;exceeds;upwards of;in excess of;topped",
         "at least": "at least;no fewer than;no less than;not less than;a minimum of",
-        "less than": "less than;fewer than;under;below;shy of",
+        "less than": "less than;fewer than;younger than;lower than;shorter than;smaller than;under;below;shy of",
         "up to": "up to;at most;no more than;not more than;as many as;as much as;a maximum of",
         "nearly": "nearly;almost;close to;approaching;just under;just shy of;just below",
         "about": "about;around;roughly;approximately;some;an estimated;estimated",
@@ -224,6 +229,8 @@ def _token(text: str) -> list[Token]:
     if not low.isascii():
         low = "".join(c for c in unicodedata.normalize("NFKD", low) if not unicodedata.combining(c))
     low = low.split("'")[0].replace(".", "") or text
+    if low.endswith("days") and low[:-1] in DAYS:
+        low = low[:-1]
     return [Token(text, low, key_of(low), low not in FUNCTION), *stop]
 
 
@@ -277,9 +284,14 @@ def amounts(words: Sequence[Token]) -> tuple[list[Amount], list[Day]]:
     return found, days
 
 
+def is_month(token: Token) -> bool:
+    """True for the name of a month, and for what is written like one."""
+    return token.text[0].isupper() and token.low in _MONTHS
+
+
 def _month(words: Sequence[Token], at: int) -> int:
     token = words[at]
-    if not token.text[0].isupper() or token.low not in _MONTHS:
+    if not is_month(token):
         return 0
     # "May" and "March" are words too where a sentence begins.
     near = [*words[at + 1 : at + 2], *words[max(0, at - 1) : at]]
@@ -321,6 +333,8 @@ def _amount(words: Sequence[Token], at: int) -> Amount | None:
     value, end = read
     if value.isalpha():  # "hundreds", "half"
         return Amount(value, "", "", start, end)
+    if words[at].low == "twice":
+        return Amount(value, "times", "", start, end)
     suffix = words[end].low if end < len(words) else ""
     if suffix in ("st", "nd", "rd", "th"):
         return Amount(value, "th", "", start, end + 1)
@@ -340,6 +354,8 @@ def _number(words: Sequence[Token], at: int) -> tuple[str, int] | None:
             return low, at + 1
         whole, _, part = low.replace(",", "").partition(".")
         end = at + 1
+    elif low == "twice":
+        return "2", at + 1
     elif low in _LOOSE:
         return low, at + 1
     elif low in _SMALL or low in _TENS or low in _ORDINALS:
@@ -397,8 +413,8 @@ def _comparator(words: Sequence[Token], start: int, end: int, unit: str) -> str:
         phrase = " ".join(before[-size:]) if len(before) >= size else ""
         kind = _COMPARATORS.get(phrase, "")
         # "over three days" is a stretch of time.
-        if kind and not (phrase == "over" and unit in TIMES):
-            return kind
+        if kind and not (phrase == "up to" and before[:-2] and before[-3] in _SUMS):
+            return "over" if phrase == "over" and unit in TIMES else kind
     after = [t.low for t in words[end : end + 4]]
     if after[:1] == ["+"] or after[:2] == ["or", "more"] or after[1:3] == ["or", "more"]:
         return "at least"
@@ -413,6 +429,8 @@ def names(words: Sequence[Token], known: Set[str] = frozenset()) -> Iterator[tup
     start = None
     for at, token in enumerate([*words, Token(".", ".", ".")]):
         inside = token.is_word and _is_name(words, at, known)
+        if token.low in _PARTICLES and start is not None and at + 1 < len(words):
+            inside = _is_name(words, at + 1, known)
         if start is not None and (not inside or words[at - 1].possessive):
             yield start, at
             start = None

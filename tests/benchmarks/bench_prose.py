@@ -4,6 +4,8 @@
 
 Falsified: ``mutations.py`` on news of 2023 (dev) or 2022 (test). Faithful: paraphrases written by
 hand. Words and thresholds were chosen on dev; failures of test are never printed.
+"unchanged" are sentences of the same news with one space put in: what the checks refuse of them is
+no change at all.
 """
 
 from __future__ import annotations
