@@ -57,6 +57,43 @@ def copy_small(built: Path, folder: Path) -> Path:
     return folder
 
 
+class Wrapped:
+    """An assistant to make worse."""
+
+    def __init__(self, assistant: rag.Assistant) -> None:
+        self.assistant = assistant
+
+    def answer(self, question, history=(), **options):
+        return self.assistant.answer(question, history, **options)
+
+    def search(self, query, k=10, **options):
+        return self.assistant.search(query, k, **options)
+
+    def article(self, doc_id):
+        return self.assistant.article(doc_id)
+
+
+class Remembered(Wrapped):
+    """One that does not do the same work twice: whole sets are asked again and again here."""
+
+    def __init__(self, assistant: rag.Assistant) -> None:
+        super().__init__(assistant)
+        self.known = {}
+
+    def answer(self, question, history=(), **options):
+        return self._once(self.assistant.answer, question, tuple(history), **options)
+
+    def search(self, query, k=10, **options):
+        return list(self._once(self.assistant.search, query, k, **options))
+
+    def _once(self, method, *arguments, **options):
+        options = {name: value for name, value in options.items() if value is not None}
+        key = (method.__name__, arguments, tuple(sorted(options.items())))
+        if key not in self.known:
+            self.known[key] = method(*arguments, **options)
+        return self.known[key]
+
+
 @pytest.fixture(scope="session")
 def seeds_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index over the seeds, built once. Read it; do not change it."""
@@ -70,6 +107,12 @@ def assistant(seeds_index: Path) -> Iterator[rag.Assistant]:
     """An assistant over the seeds."""
     with rag.Assistant.open(seeds_index) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def remembered(assistant: rag.Assistant) -> Remembered:
+    """The same, with what it has answered already."""
+    return Remembered(assistant)
 
 
 @pytest.fixture

@@ -57,10 +57,10 @@ def test_the_question_set_fits_the_seeds():
             assert any(a in quote for a in row["answers"] for quote in quotes), row["id"]
 
 
-def test_every_question_of_the_set_is_answered_in_exact_quotes_or_declined(assistant):
+def test_every_question_of_the_set_is_answered_in_exact_quotes_or_declined(remembered):
     same = 0
     for row in QUESTIONS:
-        answer = ask(assistant, row)
+        answer = ask(remembered, row)
         check(answer)
         places = [[c.doc_id, c.start, c.end] for c in answer.citations]
         recorded = RECORDED[row["id"]]

@@ -182,7 +182,7 @@ def test_a_filter_restricts_the_answer_and_stays_in_this_browser(browser, server
     wait_for_page(page)
     page.locator("#rag-settings button").first.click()
     page.wait_for_function(
-        "document.querySelector('#rag-from input').value.startsWith('2026-01-01')"
+        "document.querySelector('#rag-from input')?.value.startsWith('2026-01-01')"
     )
     other = Watched(browser, server.url)
     wait_for_page(other.page)

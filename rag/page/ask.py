@@ -94,7 +94,8 @@ def build_ask(
         try:
             for found in assistant.stream(message.typed(text), history, **_options(steer)):
                 replied = [*messages, _reply(message.message(found))]
-                yield gr.skip(), replied, shown(replied), gr.skip()
+                if found.model != "extractive":  # such a one is whole, and the last
+                    yield gr.skip(), replied, shown(replied), gr.skip()
         except RagError as error:
             replied = [*messages, _reply(message.failure(str(error)))]
         ready = gr.Textbox(submit_btn=True, stop_btn=False)
