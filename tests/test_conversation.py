@@ -58,6 +58,8 @@ def answered(question: str, standalone: str, short: str | None) -> Answer:
     ("turn", "question", "standalone"),
     [
         (SPOKESMAN, "What did he say about mining?", "What did Abdul Qahar Balkhi say about mining?"),
+        (("Whose demand was it?", "Donald Trump’s"), "Why did he make it?",
+         "Why did Donald Trump make it?"),
         (SPOKESMAN, "what is his view", "what is Abdul Qahar Balkhi’s view"),
         (DEMAND, "Did he threaten the Taliban?", "Did Trump threaten the Taliban?"),
         (WORTH, "And who wants it back?", "Who wants the equipment back?"),

@@ -122,13 +122,18 @@ def understand(
 
 def _of_answer(answer: Answer) -> _Earlier:
     shown = " ".join(c.quote for c in answer.citations)
-    return _Earlier(answer.standalone, answer.short_answer or "", shown)
+    return _Earlier(answer.standalone, _name(answer.short_answer or ""), shown)
 
 
 def _short(answer: str) -> str:
     """The short answer that an answer text begins with, "" if it begins with a longer text."""
     first = answer.strip().split("\n")[0].strip(' .*“”"')
-    return first if len(first.split()) <= _SHORT_WORDS else ""
+    return _name(first) if len(first.split()) <= _SHORT_WORDS else ""
+
+
+def _name(short: str) -> str:
+    """A short answer without the ending that its place in the sentence gave it."""
+    return re.sub(r"[’']s$|(?<=s)[’']$", "", short)
 
 
 class _Completion:
