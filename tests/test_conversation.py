@@ -137,6 +137,13 @@ def test_any_text_is_understood_somehow(sorter: Sorter, question: str, history: 
     assert understood.leans or understood.before == ""
 
 
+def test_an_endless_history_is_cut(sorter: Sorter) -> None:
+    endless: list[Turn] = [("who sank the Harbour ferry " * 90_000, "Anna Lind said so. " * 90_000)]
+    understood = understand("Why?", endless * 30, POSTINGS, sorter)
+    assert understood.leans
+    assert len(understood.text) + len(understood.before) < 10_000
+
+
 def test_every_change_of_subject_over_the_seeds_stands_as_it_is(sorter: Sorter) -> None:
     lines = Path(__file__).with_name("conversations.jsonl").read_text(encoding="utf-8").splitlines()
     turns = [json.loads(line) for line in lines]

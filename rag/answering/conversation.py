@@ -21,6 +21,8 @@ Turn = tuple[str, str] | Answer
 
 _TURNS = 6
 """So many earlier turns are looked at: what was named longer ago is seldom meant."""
+_TURN_CHARS = 2_000
+"""No more of an earlier question, or of its answer, is looked at."""
 _SHOWN_CHARS = 400
 _FEW = 2
 """With no more content words, a question without a name cannot stand alone."""
@@ -114,20 +116,21 @@ def understand(
         if isinstance(turn, Answer):
             turns.append(_of_answer(turn))
         else:
-            asked = _Completion(turn[0], turns, sorter).text
-            turns.append(_Earlier(asked, _short(turn[1]), turn[1]))
+            asked = _Completion(turn[0][:_TURN_CHARS], turns, sorter).text
+            turns.append(_Earlier(asked, _short(turn[1]), turn[1][:_TURN_CHARS]))
     done = _Completion(mended, turns, sorter)
     return Understood(done.text, done.text, notes, done.leans, turns[-1].said if done.leans else "")
 
 
 def _of_answer(answer: Answer) -> _Earlier:
     shown = " ".join(c.quote for c in answer.citations)
-    return _Earlier(answer.standalone, _name(answer.short_answer or ""), shown)
+    short = _name(answer.short_answer or "")
+    return _Earlier(answer.standalone, short, shown[:_TURN_CHARS])
 
 
 def _short(answer: str) -> str:
     """The short answer that an answer text begins with, "" if it begins with a longer text."""
-    first = answer.strip().split("\n")[0].strip(' .*“”"')
+    first = answer[:_TURN_CHARS].strip().split("\n")[0].strip(' .*“”"')
     return _name(first) if len(first.split()) <= _SHORT_WORDS else ""
 
 
