@@ -107,6 +107,16 @@ def test_the_code_finds_the_source_where_the_numbers_are_wrong(ask: Ask, numbers
     assert "$7 billion" in answer.citations[0].quote
 
 
+def test_a_sentence_whose_antecedent_is_shown_is_shown_alone(ask: Ask) -> None:
+    ask(Says("NONE"), question="Whose demand did the Taliban in Afghanistan reject?")
+    lines = ask.servers[0].requests[0]["messages"][1]["content"].splitlines()  # type: ignore[attr-defined]
+    shown = [line.split("] ", 1)[1] for line in lines if line.startswith("[")]
+    (first,) = (line for line in shown if line.startswith("The Taliban in Afghanistan has"))
+    assert first.endswith("in 2021.")
+    assert any(line.startswith("This includes weapons, vehicles") for line in shown)
+    assert len(set(shown)) == len(shown)
+
+
 def test_sentences_are_shown_one_by_one_once_checked(ask: Ask) -> None:
     second = "The U.S. troops withdrew from the country in 2021. [1]"
     texts = [answer.text for answer in ask(Says(f"{TRUE}\n{second}\n", pieces=3))]

@@ -208,9 +208,13 @@ def _with_antecedent(reading: Reading, article: Article) -> Span:
     return reading.sentence
 
 
-def citation_of(number: int, reading: Reading, article: Article) -> Citation:
-    """A reading as a numbered quote, the sentence before it included where it needs that."""
-    span, short = _with_antecedent(reading, article), reading.short
+def citation_of(
+    number: int, reading: Reading, article: Article, *, alone: bool = False
+) -> Citation:
+    """A reading as a numbered quote, the sentence before it included where it needs that and is
+    not to stand ``alone``."""
+    span = reading.sentence if alone else _with_antecedent(reading, article)
+    short = reading.short
     return Citation(
         number=number,
         doc_id=span.doc_id,

@@ -114,11 +114,13 @@ def _sources(
         article = fetch(reading.sentence.doc_id)
         if article is None:
             continue
-        new = citation_of(len(found) + 1, reading, article)
-        if _addresses_machines(new.quote):
-            continue
-        if not any(_overlap(new, old) for old, _ in found):
-            found.append((new, reading.confidence))
+        # Alone, where the sentence it leans on is shown already.
+        for alone in (False, True):
+            new = citation_of(len(found) + 1, reading, article, alone=alone)
+            if not any(_overlap(new, old) for old, _ in found):
+                if not _addresses_machines(new.quote):
+                    found.append((new, reading.confidence))
+                break
     return found
 
 
