@@ -241,8 +241,13 @@ def key_of(low: str) -> str:
     >>> key_of("fell"), key_of("falling"), key_of("told")
     ('fall', 'fall', 'say')
     """
-    base = stem(_BASE.get(low, low))
+    base = base_of(low)
     return "say" if base in _SAYING_STEMS and not low.endswith("ly") else base
+
+
+def base_of(low: str) -> str:
+    """The stem of a word's base form, of one that tells who speaks, too."""
+    return stem(_BASE.get(low, low))
 
 
 _SAYING_STEMS = frozenset(stem(word) for word in _SAYING)
