@@ -63,6 +63,7 @@ SUPPORTED = {
         ("The Taliban would not return the American weapons left behind in 2021.", ARMS),
         ("Fewer than 400 workers at the FAA walked.", CROWD),
         ("Smith was arrested after a search.", THEFT),
+        ("He was upset at Phil Jackson.", "He was upset at Phil (Jackson)."),
     ],
     "negation": [
         ("The Taliban refused to return the weapons.", ARMS),
@@ -70,6 +71,10 @@ SUPPORTED = {
         ("He won’t raise taxes.", TAXES),
         ("The president did not attend the ceremony.", ABSENT),
         ("Smith denied stealing the car.", THEFT),
+        (
+            "Whether Lopez will attend the vote is unclear.",
+            "It is not clear if Lopez will attend the vote.",
+        ),
         ("The agency has not yet named a chief.", "The agency has yet to name a chief."),
         ("Russia denied that Ukraine had recaptured two villages.", VILLAGES),
     ],

@@ -167,7 +167,7 @@ def _negation_added(
             continue
         # The word it bears on is a synonym: something else it covers must be negated, or stand
         # in a clause that is.
-        if focus is not None and f"un{said.words[focus].key}" in source.keys:  # "unauthorized"
+        if focus is not None and _has_denied(source, said.words[focus]):
             continue
         known = [i for i in range(start, end) if match.at[i]]
         if not theirs or (
@@ -177,6 +177,15 @@ def _negation_added(
             )
         ):
             yield f"{shown}no source says so"
+
+
+def _has_denied(side: Side, word: Token) -> bool:
+    """True for "unauthorized" where the word is "authorized"."""
+    return any(
+        prefix + form in side.keys | side.lows
+        for prefix in _DENYING
+        for form in (word.low, word.key)
+    )
 
 
 def _is_bare(governor: _Governor) -> bool:
@@ -195,6 +204,8 @@ def _negation_dropped(
     denied = {p for g in ours if g.focus is not None for p in match.at[g.focus]}
     for at, start, end, focus in theirs:
         if focus is None or any(start <= p < end for p in denied) or (ours and focus < at):
+            continue
+        if _has_denied(match.said, source.words[focus]):
             continue
         dropped = bool(back[focus]) and not any(alike[i] for i in back[focus])
         if not back[focus] and not ours:  # … the same of its clause, told in other words
