@@ -63,6 +63,7 @@ SUPPORTED = {
         ("The Taliban would not return the American weapons left behind in 2021.", ARMS),
         ("Fewer than 400 workers at the FAA walked.", CROWD),
         ("Smith was arrested after a search.", THEFT),
+        ("He was upset at Phil Jackson.", "He was upset at Phil (Jackson)."),
     ],
     "negation": [
         ("The Taliban refused to return the weapons.", ARMS),
@@ -70,6 +71,11 @@ SUPPORTED = {
         ("He won’t raise taxes.", TAXES),
         ("The president did not attend the ceremony.", ABSENT),
         ("Smith denied stealing the car.", THEFT),
+        (
+            "Whether Lopez will attend the vote is unclear.",
+            "It is not clear if Lopez will attend the vote.",
+        ),
+        ("The agency has not yet named a chief.", "The agency has yet to name a chief."),
         ("Russia denied that Ukraine had recaptured two villages.", VILLAGES),
     ],
     "roles": [
@@ -83,6 +89,7 @@ SUPPORTED = {
     "quotes": [
         ("Maria Lopez, mayor of Phoenix, said: “We will not give up.”", MAYOR),
         ('"We will not give up," the mayor of Phoenix said.', MAYOR),
+        ("Maria Lopez said “we will not give up”.", MAYOR),
     ],
     "modality": [
         ("Apple could buy the startup.", DEAL),
@@ -138,7 +145,7 @@ REFUSED = {
     "quotes": [
         ("Maria Lopez said: “We will give up.”", MAYOR, "quoted"),
         ("Maria Lopez said they “will not giv”.", MAYOR, "quoted"),
-        ("Maria Lopez said “we will not give up”.", MAYOR, "quoted"),
+        ("Maria Lopez said “we Will not give up”.", MAYOR, "quoted"),
     ],
     "modality": [
         ("Apple will buy the startup.", DEAL, "may"),
@@ -153,6 +160,11 @@ REFUSED = {
         ("The company plans to open 40 stores by the end of 2025.", PLAN, "opposite"),
         ("Prices have fallen since the war began.", OIL, "opposite"),
         ("Police arrested two men before a shooting in Leeds.", BAR, "before"),
+        ("The jury acquitted him.", "The jury convicted him.", "opposite"),
+        ("The law harms farmers.", "The law protects farmers.", "opposite"),
+        ("The driver was hurt.", "The driver was unhurt.", "opposite"),
+        ("The driver was hurt.", "Two were hurt, but the driver was unhurt.", "driver"),
+        ("The theft was reported.", "The theft went unreported.", "opposite"),
     ],
     "words": [
         (
@@ -160,6 +172,7 @@ REFUSED = {
             RALLY,
             "causing",
         ),
+        ("Sales rose 5% in the first quarter and will double by spring.", SALES, "double"),
         ("Trump enjoys golf with wealthy friends.", RALLY, "telling words"),
         ("", RALLY, "empty"),
         ("?!", RALLY, "nothing"),

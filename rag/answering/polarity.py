@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ _ONLY = frozenset("only just merely simply".split())
 _REFUSING = frozenset(
     map(
         tk.key_of,
-        "refuse deny reject fail lack prevent stop ban unable impossible cease halt".split(),
+        "refuse deny reject fail lack prevent stop ban forbid prohibit unable impossible cease halt".split(),
     )
 )
 _LIGHT = frozenset("longer yet ever one body be have do any such much so that to".split())
@@ -56,7 +56,7 @@ _COMPARISONS = frozenset("more fewer less better worse higher lower earlier late
 
 def _form(word: str) -> str:
     """What a table of opposites compares: the key, but "more" is none of "many"."""
-    return word if word in _COMPARISONS else tk.key_of(word)
+    return word if word in _COMPARISONS else tk.base_of(word)
 
 
 _OPPOSITES = [
@@ -108,9 +108,14 @@ _OPPOSITES = [
         "present | absent",
         "safe | dangerous unsafe",
         "possible | impossible",
+        "protect shield | harm hurt damage endanger",
         "true | false",
     )
 ]
+
+
+_DENYING = ("un", "non", "in", "ir")
+"""What makes of a word its opposite, where both words stand there."""
 
 
 class _Governor(NamedTuple):
@@ -142,19 +147,6 @@ def turned(match: Match) -> Iterator[str]:
     yield from _hedging(match)
     yield from _opposites(match, negated)
     yield from _turned_round(match)
-    yield from _prefixed(match.said, match.source)
-
-
-def _prefixed(said: Side, source: Side) -> Iterator[str]:
-    """ "Authorized" for "unauthorized", or the other way round."""
-    for prefix in ("un", "non"):
-        for side, other in ((said, source), (source, said)):
-            for word in side.words:
-                plain = word.key.removeprefix(prefix)
-                if plain != word.key and len(plain) > 3 and plain in other.keys:
-                    if not {plain, word.key} <= said.keys & source.keys and not other.lows & _NOT:
-                        if word.key not in other.keys and plain not in side.keys:
-                            yield f"“{word.text}” is not what “{plain}” says"
 
 
 def _negation_added(
@@ -175,7 +167,7 @@ def _negation_added(
             continue
         # The word it bears on is a synonym: something else it covers must be negated, or stand
         # in a clause that is.
-        if focus is not None and f"un{said.words[focus].key}" in source.keys:  # "unauthorized"
+        if focus is not None and _has_denied(source, said.words[focus]):
             continue
         known = [i for i in range(start, end) if match.at[i]]
         if not theirs or (
@@ -185,6 +177,15 @@ def _negation_added(
             )
         ):
             yield f"{shown}no source says so"
+
+
+def _has_denied(side: Side, word: Token) -> bool:
+    """True for "unauthorized" where the word is "authorized"."""
+    return any(
+        prefix + form in side.keys | side.lows
+        for prefix in _DENYING
+        for form in (word.low, word.key)
+    )
 
 
 def _is_bare(governor: _Governor) -> bool:
@@ -203,6 +204,8 @@ def _negation_dropped(
     denied = {p for g in ours if g.focus is not None for p in match.at[g.focus]}
     for at, start, end, focus in theirs:
         if focus is None or any(start <= p < end for p in denied) or (ours and focus < at):
+            continue
+        if _has_denied(match.said, source.words[focus]):
             continue
         dropped = bool(back[focus]) and not any(alike[i] for i in back[focus])
         if not back[focus] and not ours:  # … the same of its clause, told in other words
@@ -226,7 +229,7 @@ def _negates(side: Side, at: int, other: Side) -> bool:
         return False
     if word.low in _NOT:
         return not (following in _ONLY or _is_idiom(side, at))
-    if (word.low, following) in (("rather", "than"), ("instead", "of")):
+    if (word.low, following) in (("rather", "than"), ("instead", "of"), ("yet", "to")):
         return True
     refuses = (
         word.key in _REFUSING
@@ -360,7 +363,7 @@ def _opposites(match: Match, negated: tuple[list[int], list[int]]) -> Iterator[s
     said, source = (
         _forms(side, n) for side, n in zip((match.said, match.source), negated, strict=True)
     )
-    for pair in _OPPOSITES:
+    for pair in [*_OPPOSITES, *_prefixed(match.said.lows | match.source.lows)]:
         for one, other in (pair, pair[::-1]):
             here, same, opposite = said.keys() & one, source.keys() & one, source.keys() & other
             if not here or not opposite:
@@ -371,6 +374,15 @@ def _opposites(match: Match, negated: tuple[list[int], list[int]]) -> Iterator[s
                 (word, our_parity), (against, parity) = said[min(here)], source[min(opposite)]
                 if our_parity == parity:
                     yield f"“{word}” is the opposite of “{against}” in the source"
+
+
+def _prefixed(lows: Set[str]) -> Iterator[list[frozenset[str]]]:
+    """A word and the one that only a prefix makes its opposite: "hurt", "unhurt"."""
+    for low in lows:
+        for prefix in _DENYING:
+            plain = low.removeprefix(prefix)
+            if plain != low and len(plain) > 3 and plain in lows:
+                yield [frozenset([_form(low)]), frozenset([_form(plain)])]
 
 
 def _forms(side: Side, negated: list[int]) -> dict[str, tuple[str, int]]:
@@ -392,6 +404,9 @@ def _crossed(match: Match, one: frozenset[str], other: frozenset[str]) -> Iterat
     )
     for i, word in enumerate(said.words):
         if _form(word.low) not in one or not word.text.islower():
+            continue
+        following = {_form(w.low) for w in said.words[i + 1 : i + 3]}
+        if following & other:  # "directly or indirectly"
             continue
         before = range(i - 1, max(-1, i - 5), -1)
         left = next((j for j in before if said.words[j].is_content), None)

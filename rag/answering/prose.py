@@ -24,7 +24,7 @@ MAX_CHARS = 1_000
 """A longer sentence is no sentence of an answer; comparing names in pairs stays cheap."""
 LEAST_KNOWN = 0.6
 """Least share of the content words that the sources know; chosen on the development half."""
-_LEAST_KNOWN_CLAUSE = 0.34
+_LEAST_KNOWN_CLAUSE = 0.3
 """The same of each part of the sentence between marks, so that none is all invention."""
 _OFFICES = frozenset("ceo cfo coo mp".split())
 _MOST_SAME = 20
@@ -148,7 +148,7 @@ def _counts_same(match: Match, amount: Amount, other: Amount) -> bool:
     """False for "two women" where the source has "two men" and elsewhere a woman."""
     places = match.at[amount.end] if amount.unit != "th" else ()
     named = match.source.words[other.end].is_content
-    return not (places and named) or any(0 <= p - other.end < 4 for p in places)
+    return not (places and named) or any(-2 <= p - other.end < 4 for p in places)
 
 
 def _wrong_dates(said: Side, source: Side) -> Iterator[str]:
@@ -227,8 +227,8 @@ def _mixed_names(said: Side, source: Side) -> Iterator[str]:
     homes: dict[str, set[int]] = defaultdict(set)
     number = last = 0
     for start, end in source.names:
-        # A nickname in quotation marks is part of the name.
-        number += not (start == last + 1 and source.words[last].low == '"')
+        # A nickname in quotation marks or brackets is part of the name.
+        number += not (start == last + 1 and source.words[last].low in '"(')
         last = end
         for word in source.words[start:end]:
             homes[word.low].add(number)
@@ -245,7 +245,9 @@ def _altered_quotes(plain: str, sources: Sequence[str]) -> Iterator[str]:
     same = [source.replace('"', "'") for source in sources]
     for quote in _quotes(plain):
         inner = quote.replace('"', "'").strip(" ,.;:!?'")
-        if inner and not any(_holds(source, inner) for source in same):
+        # Within a sentence a quote begins small, whatever it did.
+        cases = {inner, inner[:1].swapcase() + inner[1:]}
+        if inner and not any(_holds(source, case) for source in same for case in cases):
             shown = inner if len(inner) < 60 else inner[:57] + "..."
             yield f"no cited sentence has the quoted words “{shown}”"
 
@@ -280,7 +282,7 @@ def _unknown_words(match: Match) -> Iterator[str]:
     for i, word in enumerate(said.words):
         if word.is_content:
             clauses[-1].append(i)
-        elif not word.low[0].isalnum():
+        elif word.low in ("and", "but") or not word.low[0].isalnum():
             clauses.append([])
     # Names and numbers have checks of their own; "says" and "according to" are one.
     checked = {i for start, end in said.names for i in range(start, end)}
@@ -289,7 +291,7 @@ def _unknown_words(match: Match) -> Iterator[str]:
         checked |= {i for i, word in enumerate(said.words) if word.key == "say"}
     for clause in clauses:
         known = sum(i in checked or bool(match.at[i]) for i in clause)
-        if len(clause) >= 3 and known < _LEAST_KNOWN_CLAUSE * len(clause):
+        if len(clause) >= 2 and known < _LEAST_KNOWN_CLAUSE * len(clause):
             shown = " ".join(said.words[i].text for i in clause[:6])
             yield f"no cited sentence says “{shown}”"
     content = [i for clause in clauses for i in clause]

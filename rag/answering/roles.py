@@ -17,6 +17,8 @@ from rag.answering.tokens import Token
 
 _MARGIN = 1.0
 """So much better must a name fit where another stands; chosen on the development half."""
+_CLOSE = 0.7
+"""The order of two names tells only beside so much of the source's wording."""
 _MOST_PAIRS, _MOST_PLACES, _MOST_OTHERS = 10, 6, 8
 """Names compared with each, places of a name, names that the sentence leaves out: linear time."""
 _AUXILIARIES = frozenset("has have had is are was were be been will would also".split())
@@ -169,8 +171,9 @@ def _exchanged(
         return cross > own + _MARGIN
     # "In X in Y" for "in Y in X", and "0-2" for "2-0": only their order tells.
     turned = all(p > q for p in places[0] for q in places[1])
+    close = own > _CLOSE * (sum(one.values()) + sum(other.values()))
     between = said.lows_of(pair[0][1], pair[1][0])
-    return turned and (bool(between & tk.PREPOSITIONS) or pair[0][1] == pair[1][0])
+    return close and turned and (bool(between & tk.PREPOSITIONS) or pair[0][1] == pair[1][0])
 
 
 def _fit(role: Role, source: Side, places: Sequence[Range], without: Set[str]) -> float:
@@ -322,7 +325,7 @@ def _glued(said: Side, source: Side) -> Iterator[str]:
         for after, last, another in runs[number + 1 : number + 1 + _MOST_PAIRS]:
             touching = another != part and end - 2 <= after <= end + 1
             apart = start + _RUN <= after and end + _RUN <= last
-            edge = words[min(after, end) : max(after, end) + 1]
+            edge = words[min(after, end) : max(after, end + 1) + 1]
             if touching and apart and not any(map(_begins_clause, edge)):
                 yield f"“{words[end].text} … {words[last].text}” is glued to words of another source"
 

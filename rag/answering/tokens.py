@@ -98,13 +98,13 @@ _UNITS = {
         "tonne tonnes", "kilogram kilograms kg kilo kilos", "gram grams", "ounce ounces", "gallon gallons",
         "liter liters litre litres", "degree degrees", "mph", "kph", "second seconds", "minute minutes",
         "hour hours", "day days", "week weeks", "month months", "year years", "decade decades",
-        "century centuries", "am a.m", "pm p.m", "times", "megawatt megawatts", "gigawatt gigawatts",
+        "century centuries", "season seasons", "am a.m", "pm p.m", "times", "megawatt megawatts", "gigawatt gigawatts",
     )
     for word in names.split()
 }  # fmt: skip
 _OFTEN = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year", "annual": "year",
           "annually": "year", "hourly": "hour"}  # fmt: skip
-TIMES = frozenset("second minute hour day week month year decade century".split())
+TIMES = frozenset("second minute hour day week month season year decade century".split())
 _SCALES = {
     "hundred": 2, "thousand": 3, "k": 3, "million": 6, "m": 6, "mn": 6, "billion": 9, "bn": 9,
     "b": 9, "trillion": 12, "tn": 12,
@@ -241,8 +241,13 @@ def key_of(low: str) -> str:
     >>> key_of("fell"), key_of("falling"), key_of("told")
     ('fall', 'fall', 'say')
     """
-    base = stem(_BASE.get(low, low))
+    base = base_of(low)
     return "say" if base in _SAYING_STEMS and not low.endswith("ly") else base
+
+
+def base_of(low: str) -> str:
+    """The stem of a word's base form, of one that tells who speaks, too."""
+    return stem(_BASE.get(low, low))
 
 
 _SAYING_STEMS = frozenset(stem(word) for word in _SAYING)
