@@ -15,7 +15,7 @@ from rag.answering import tokens as tk
 from rag.answering.beside import Match, Range, Side
 from rag.answering.tokens import Token
 
-_MARGIN = 1.0
+_MARGIN = 1.5
 """So much better must a name fit where another stands; chosen on the development half."""
 _CLOSE = 0.7
 """The order of two names tells only beside so much of the source's wording."""

@@ -38,7 +38,7 @@ _QUOTED = re.compile(r"[“\"][^”\"]*[”\"]")
 _MACHINE = re.compile(
     r"\b(?:AI|A\.I\.|LLMs?|(?:large )?language models?|chat ?bots?|machine[- ]read\w*|"
     r"(?:answer|search) engines?|(?:\w+ )?(?:assistants?|summari[sz]ers?|bots|crawlers)|"
-    r"(?:AI|automated|these) (?:readers?|systems?|tools?)|generative \w+|prompts?)\b",
+    r"(?:AI|automated|these) (?:readers?|systems?|tools?)|algorithms?|generative \w+|prompts?)\b",
     re.IGNORECASE,
 )
 _TOLD = re.compile(

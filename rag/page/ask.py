@@ -87,19 +87,10 @@ def build_ask(
         """The last message answered. First what was typed stands there and the button stops."""
         waiting = gr.Textbox(value="", submit_btn=False, stop_btn=True)
         yield waiting, messages, gr.skip(), ""
-        text = _text(messages[-1]["content"])
-        said = message.turns(_plain(messages[:-1]))
-        history = [(question, _spoken(one)) for question, one in said]
-        replied = messages
-        try:
-            for found in assistant.stream(message.typed(text), history, **_options(steer)):
-                replied = [*messages, _reply(message.message(found))]
-                if found.model != "extractive":  # such a one is whole, and the last
-                    yield gr.skip(), replied, shown(replied), gr.skip()
-        except RagError as error:
-            replied = [*messages, _reply(message.failure(str(error)))]
-        ready = gr.Textbox(submit_btn=True, stop_btn=False)
-        yield ready, replied, shown(replied), gr.skip()
+        for reply, last in _replies(assistant, messages, steer):
+            replied = [*messages, {"role": "assistant", "content": reply}]
+            ready = gr.Textbox(submit_btn=True, stop_btn=False) if last else gr.skip()
+            yield ready, replied, shown(replied), gr.skip()
 
     def ask(question: str, messages: list[Message], *steer: Any) -> Iterator[tuple[Any, ...]]:
         content = message.as_typed(question)
@@ -141,6 +132,23 @@ def build_ask(
         lambda messages: as_markdown(message.turns(_plain(messages)), assistant.article),
         [chat], [exported], **private,
     ).then(None, [exported], None, js=_DOWNLOAD_JS)  # fmt: skip
+
+
+def _replies(
+    assistant: Assistant, messages: list[Message], steer: tuple[Any, ...]
+) -> Iterator[tuple[str, bool]]:
+    """The reply to the last message as it grows, and whether it is whole."""
+    asked = message.typed(_text(messages[-1]["content"]))
+    history = [(question, _spoken(one)) for question, one in message.turns(_plain(messages[:-1]))]
+    reply = ""
+    try:
+        for found in assistant.stream(asked, history, **_options(steer)):
+            reply = message.message(found)
+            if found.model != "extractive":  # such a one is whole, and comes below
+                yield reply, False
+    except RagError as error:
+        reply = message.failure(str(error))
+    yield reply, True
 
 
 def _steering(
@@ -302,10 +310,6 @@ class _Rating:
 def _spoken(said: Said) -> str:
     """What a turn answered, for the next question to lean on."""
     return "\n\n".join([said.short_answer or "", *said.quotes]).strip() or said.text
-
-
-def _reply(html: str) -> Message:
-    return {"role": "assistant", "content": html}
 
 
 def _index(event: Any) -> int:
