@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answering.spelling import mend
+from rag.answering.spelling import mend, unheard
 from rag.index.lexical import Postings
 
 POSTINGS = Postings.build(
@@ -95,3 +95,8 @@ def test_what_may_be_right_is_left_alone(question: str) -> None:
 )
 def test_words_that_the_corpus_holds_are_never_changed(question: str) -> None:
     assert mend(question, POSTINGS) == (question, ())
+
+
+def test_words_that_no_passage_has_are_named_but_for_ordinary_ones() -> None:
+    question = "What did Balkhi’s mayor call the cricket cup in Kabul?"
+    assert unheard(question, POSTINGS) == ("mayor", "cricket", "cup")

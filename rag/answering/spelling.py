@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rag.index.english import known_stem, word_counts
+from rag.index.english import known_stem, term_weight, word_counts
 from rag.index.lexical import STOPWORDS, Postings, stem, words
 
 _COMMON = 1_500
 """A word in so many of the 5,948 counted articles belongs to every text ("much", "does")."""
+_ORDINARY = 1.6
+"""The same by ``term_weight``, of all words with one stem: that no passage has "call" says nothing."""
 
 
 def mend(question: str, postings: Postings) -> tuple[str, tuple[str, ...]]:
@@ -51,12 +53,11 @@ def mend(question: str, postings: Postings) -> tuple[str, tuple[str, ...]]:
 def unheard(question: str, postings: Postings) -> tuple[str, ...]:
     """The question's words that no passage has in any form, in order, as typed; without those
     that any text may lack or have ("called", "much")."""
-    known = word_counts()
     missing: dict[str, str] = {}
     for match in re.finditer(r"\w+(?:[’'-]\w+)*", question):
         found = [w for w in words(match.group()) if w not in STOPWORDS]
         if found and not any(
-            known.get(w, 0) >= _COMMON or postings.document_frequency(stem(w)) for w in found
+            term_weight(stem(w)) <= _ORDINARY or postings.document_frequency(stem(w)) for w in found
         ):
             missing.setdefault(match.group().lower(), match.group())
     return tuple(missing.values())
