@@ -15,16 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rag.answering.compose import compose, numbered_on
+from rag.answering.compose import compose
 from rag.answering.conversation import Turn, Understood, understand
 from rag.answering.locate import locate
 from rag.answering.spelling import unheard
 from rag.answering.verify import checked
-from rag.answering.write import Refused, write
+from rag.answering.write import worded
 from rag.datatypes import (
     Answer,
     Article,
-    ChatModelError,
     Hit,
     IndexMismatchError,
     IndexNotFoundError,
@@ -34,8 +33,8 @@ from rag.datatypes import (
 )
 from rag.index.opened import OpenIndex
 from rag.index.store import Listed
-from rag.llm.model import ChatModel, open_chat_model
-from rag.reader import Reader, Reading
+from rag.llm.model import open_chat_model
+from rag.reader import Reader
 from rag.resources import Resources, Use
 from rag.retrieve.filter import Filter, read_filter
 from rag.retrieve.search import search
@@ -243,66 +242,15 @@ class Assistant:
         if model is None:
             yield found
         else:
-            yield from self._worded(state, found, readings, model, min_confidence, started)
-
-    def _worded(
-        self,
-        state: Resources,
-        found: Answer,
-        readings: Sequence[Reading],
-        model: ChatModel,
-        min_confidence: float,
-        started: float,
-    ) -> Iterator[Answer]:
-        """The answer in a chat model's words as they are checked; at last the extractive answer
-        with a line that says why, where none of them hold."""
-        refused: list[Refused] = []
-        answer: Answer | None = None
-        try:
-            for draft in write(
-                found.question,
-                found.standalone,
+            yield from worded(
+                found,
                 readings,
-                state.index.store.sound_article,
+                index.store.sound_article,
                 model,
+                self._settings,
                 least=min_confidence,
-                most=self._settings.llm_sentences,
-                refused=refused,
-            ):
-                short = found.short_answer
-                if not any(short in c.quote for c in draft.citations if short):
-                    short = None
-                answer = dataclasses.replace(
-                    found,
-                    text=draft.text,
-                    short_answer=short,
-                    citations=draft.citations,
-                    alternatives=numbered_on(found.alternatives, draft.citations),
-                    confidence=draft.confidence,
-                    model=model.name,
-                    seconds=time.perf_counter() - started,
-                )
-                yield answer
-        except ChatModelError as error:
-            _log.info("%s", error)
-            answer, why = None, f"{error}; the answer is made of quotes alone."
-        else:
-            why = f"Nothing that {model.name} wrote is supported by its sources; quotes alone."
-        notes = [] if answer else [why]
-        notes += self._refused_notes(model, refused) if answer else []
-        yield dataclasses.replace(
-            answer or found,
-            notes=(*found.notes, *notes),
-            seconds=time.perf_counter() - started,
-        )
-
-    def _refused_notes(self, model: ChatModel, refused: Sequence[Refused]) -> list[str]:
-        if not refused:
-            return []
-        if self._settings.llm_unsupported == "show":
-            return [f"Not supported by the articles: {one.text} ({one.why})" for one in refused]
-        noun = "sentence" if len(refused) == 1 else "sentences"
-        return [f"Left out, because no source supports it: {len(refused)} {noun} of {model.name}."]
+                started=started,
+            )
 
     def _why_not(
         self,

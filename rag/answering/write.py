@@ -8,17 +8,23 @@ no numbers, or wrong ones, looks for a source that supports it.
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import logging
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answering.compose import Draft, citation_of
+from rag.answering.compose import citation_of, numbered_on
 from rag.answering.prose import unsupported
-from rag.datatypes import Article, ChatModelError, Citation
+from rag.datatypes import Answer, Article, ChatModelError, Citation
 from rag.llm.model import ChatModel
 from rag.llm.prompt import SYSTEM, Source, request
 from rag.llm.reply import Written, sentences
 from rag.reader import Reading
+from rag.settings import Settings
+
+_log = logging.getLogger("rag")
 
 _MOST_SENTENCES = 12
 """A reply of more sentences is not the short answer that was asked for; the rest is not read."""
@@ -49,58 +55,90 @@ _TOLD = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class _Refused:
     """A sentence of the model that is not supported, and why."""
 
     text: str
     why: str
 
 
-def write(
-    question: str,
-    standalone: str,
+def worded(
+    found: Answer,
     readings: Sequence[Reading],
     fetch: Callable[[str], Article | None],
     model: ChatModel,
+    settings: Settings,
     *,
     least: float,
-    most: int,
-    refused: list[Refused],
-) -> Iterator[Draft]:
-    """Drafts that grow by a supported sentence each; none if nothing the model wrote holds.
+    started: float,
+) -> Iterator[Answer]:
+    """An answer in a chat model's words, a supported sentence longer each time; at last the
+    extractive one with a line that says why, where nothing the model wrote holds.
 
     Args:
-        question: As asked.
-        standalone: As understood.
+        found: The extractive answer.
         readings: Best first; at least one.
         fetch: Gives the stored article of a doc_id; None if it is gone or altered.
         model: Writes.
+        settings: How many sentences it is shown, and what becomes of unsupported ones.
         least: The least confidence at which an answer is given.
-        most: Most source sentences to show.
-        refused: Gets what was left out.
-
-    Raises:
-        ChatModelError: The model failed, or its reply held nothing to read.
+        started: When the question came, by ``time.perf_counter``.
     """
-    sources = _sources(readings, fetch, most)
-    prompt = request(
-        question, standalone, [Source(c.quote, c.outlet, c.published) for c, _ in sources]
+    refused: list[_Refused] = []
+    answer: Answer | None = None
+    try:
+        sources = _sources(readings, fetch, settings.llm_sentences)
+        for draft in _drafts(found, sources, model, least, refused):
+            answer = dataclasses.replace(
+                draft, model=model.name, seconds=time.perf_counter() - started
+            )
+            yield answer
+    except ChatModelError as error:
+        _log.info("%s", error)
+        answer, notes = None, [f"{error}; the answer is made of quotes alone."]
+    else:
+        notes = [f"Nothing that {model.name} wrote is supported by its sources; quotes alone."]
+    if answer is not None:
+        notes = _refused_notes(refused, model, settings)
+    yield dataclasses.replace(
+        answer or found,
+        notes=(*found.notes, *notes),
+        seconds=time.perf_counter() - started,
     )
+
+
+def _drafts(
+    found: Answer,
+    sources: Sequence[tuple[Citation, float]],
+    model: ChatModel,
+    least: float,
+    refused: list[_Refused],
+) -> Iterator[Answer]:
+    """The answer as it grows; what was left out goes into ``refused``."""
     if not sources:
         raise ChatModelError(f"{model.name} was not asked: no sentence found is fit to be shown it")
+    shown = [Source(c.quote, c.outlet, c.published) for c, _ in sources]
+    reply = model.reply(SYSTEM, request(found.question, found.standalone, shown))
     draft = _Draft(sources, least)
     read = 0
-    for written in sentences(model.reply(SYSTEM, prompt)):
+    for written in itertools.islice(sentences(reply), _MOST_SENTENCES):
         read += 1
-        if read > _MOST_SENTENCES:
-            break
         why = draft.add(written)
         if why:
-            refused.append(Refused(written.text, why))
+            refused.append(_Refused(written.text, why))
         elif draft.answers:
-            yield draft.as_draft()
+            yield draft.as_answer(found)
     if not read:
         raise ChatModelError(f"{model.name} wrote no answer from the sentences it was shown")
+
+
+def _refused_notes(refused: Sequence[_Refused], model: ChatModel, settings: Settings) -> list[str]:
+    if not refused:
+        return []
+    if settings.llm_unsupported == "show":
+        return [f"Not supported by the articles: {one.text} ({one.why})" for one in refused]
+    noun = "sentence" if len(refused) == 1 else "sentences"
+    return [f"Left out, because no source supports it: {len(refused)} {noun} of {model.name}."]
 
 
 def _sources(
@@ -182,10 +220,18 @@ class _Draft:
             return "what it rests on has little to do with the question"
         return ""
 
-    def as_draft(self) -> Draft:
+    def as_answer(self, found: Answer) -> Answer:
+        """What is kept, in place of the extractive answer's quotes."""
         citations = tuple(
             dataclasses.replace(self._sources[at][0], number=number)
             for number, at in enumerate(self._used, start=1)
         )
-        confidence = max(self._sources[at][1] for at in self._used)
-        return Draft(" ".join(self._sentences), None, citations, confidence)
+        short = found.short_answer
+        return dataclasses.replace(
+            found,
+            text=" ".join(self._sentences),
+            short_answer=short if short and any(short in c.quote for c in citations) else None,
+            citations=citations,
+            alternatives=numbered_on(found.alternatives, citations),
+            confidence=max(self._sources[at][1] for at in self._used),
+        )
