@@ -24,8 +24,8 @@ index: $(STAMP)  ## build the index of seeds/, or bring it up to date
 chat: index  ## open the chat page
 	@$(BIN)/python app.py
 
-test: $(STAMP)  ## run every test
-	@$(BIN)/python -m pytest
+test: $(STAMP)  ## run every test, a file at a time in each of two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)  ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
