@@ -157,9 +157,41 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who is reported to have said what. Every ``…_at`` is a (start, end) into ``Article.text``,
+    and the string beside it is that slice.
+
+    Attributes:
+        speaker: The fullest form in which the article names or describes the speaker
+            ("Abdul Qahar Balkhi", "the ministry spokesperson").
+        mention_at: Who the verb's subject is, as written there ("He", "Khan"); ``speaker_at`` if
+            the full form stands there itself.
+        verb: "said", "has made it clear", "according to".
+        said: (start, end) of what was said.
+        direct: True if ``said`` stands in quotation marks; else it is told in the outlet's words.
+        via: Who else is named as its reporter ("Khaama.com"); None if the article reports it
+            itself.
+        within: The speech in which this one stands, for a quotation inside a quotation.
+    """
+
+    speaker: str
+    speaker_at: tuple[int, int]
+    mention_at: tuple[int, int]
+    verb: str
+    verb_at: tuple[int, int]
+    said: tuple[int, int]
+    direct: bool
+    via: str | None = None
+    via_at: tuple[int, int] | None = None
+    within: Attribution | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """A quote and where it stands; ``sha256`` is the hash of the article's whole text, ``answer``
-    the (start, end) of the short answer inside the quote, as offsets into the article."""
+    the (start, end) of the short answer inside the quote, as offsets into the article.
+    ``attribution`` is who is reported to say it, ``speaker`` that person's name; both None where
+    the outlet speaks in its own voice."""
 
     number: int
     doc_id: str
@@ -173,6 +205,7 @@ class Citation:
     sha256: str
     speaker: str | None = None
     answer: tuple[int, int] | None = None
+    attribution: Attribution | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ ORDER = [
     "rag.index",
     "rag.retrieve",
     "rag.reader",
+    "rag.news",
     "rag.llm",
     "rag.answering",
     "rag.resources",
