@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rag.answering.compose import compose
 from rag.answering.conversation import Turn, Understood, understand
 from rag.answering.locate import locate
+from rag.answering.sides import sides
 from rag.answering.spelling import unheard
 from rag.answering.verify import checked
 from rag.answering.write import worded
@@ -31,21 +31,18 @@ from rag.datatypes import (
     RagError,
     Skipped,
 )
+from rag.evidence import age_note, find, gather
 from rag.index.opened import OpenIndex
 from rag.index.store import Listed
 from rag.llm.model import open_chat_model
-from rag.reader import Reader
 from rag.resources import Resources, Use
 from rag.retrieve.filter import Filter, read_filter
-from rag.retrieve.search import search
 from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
 
 _log = logging.getLogger("rag")
-_CARRIED = 2
-"""So many passages of the last turn are read for a follow-up, too."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
@@ -200,29 +197,28 @@ class Assistant:
         understood = understand(
             question, history, index.postings, state.sorter if history else None
         )
-        hits, vector = self._search(state, understood, depth, filter)
-        notes = [*understood.notes, *_filter_notes(state, filter)]
+        least = state.reader.threshold(error_rate)
+        evidence = gather(state, understood, filter, depth, least)
+        hits, notes = evidence.hits, evidence.notes
         if not hits:
-            reason = "filtered_out" if filter.active else "not_in_corpus"
+            reason = "filtered_out" if filter.active or evidence.shut_out else "not_in_corpus"
             yield _abstain(question, reason, started, understood, notes=notes)
             return
-        notes += _reader_notes(state.reader)
-        min_confidence = state.reader.threshold(error_rate)
-        readings = state.reader.read(understood.asked, vector, hits)
         draft = compose(
-            understood.asked,
-            readings,
-            index.store.sound_article,
-            min_confidence=min_confidence,
+            evidence.asked, evidence.readings, index.store.sound_article, min_confidence=least
         )
         if draft.reason is not None:
             reason = draft.reason
-            if reason == "not_in_corpus":
-                reason = self._why_not(state, understood, filter, depth, min_confidence)
+            if reason == "not_in_corpus" and (
+                evidence.shut_out or self._answered_without(state, understood, filter, depth, least)
+            ):
+                reason = "filtered_out"
             if reason == "not_in_corpus":
                 notes += _unheard_note(unheard(understood.asked, index.postings))
             yield _abstain(question, reason, started, understood, hits, notes, draft.confidence)
             return
+        cited = [*draft.citations, *(c for one in draft.alternatives for c in one.citations)]
+        notes += age_note(cited, filter, latest=evidence.latest)
         found = Answer(
             question=question,
             text=draft.text,
@@ -244,29 +240,22 @@ class Assistant:
         else:
             yield from worded(
                 found,
-                readings,
+                evidence.readings,
                 index.store.sound_article,
                 model,
                 self._settings,
-                least=min_confidence,
+                least=least,
                 started=started,
             )
 
-    def _why_not(
-        self,
-        state: Resources,
-        understood: Understood,
-        filter: Filter,
-        depth: int,
-        min_confidence: float,
-    ) -> str:
-        """``filtered_out`` if the whole corpus would have answered, else ``not_in_corpus``."""
+    def _answered_without(
+        self, state: Resources, understood: Understood, filter: Filter, depth: int, least: float
+    ) -> bool:
+        """Whether the whole corpus would have answered what a filter's articles do not."""
         if not filter.active:
-            return "not_in_corpus"
-        hits, vector = self._search(state, understood, depth, Filter())
-        readings = state.reader.read(understood.asked, vector, hits)
-        found = readings and readings[0].confidence >= min_confidence
-        return "filtered_out" if found else "not_in_corpus"
+            return False
+        found = gather(state, understood, Filter(as_of=filter.as_of), depth, least)
+        return sides(found.asked, found.readings, least).confidence >= least
 
     def search(
         self,
@@ -290,7 +279,7 @@ class Assistant:
         if not re.search(r"\w", query):
             return []
         with self._use() as state:
-            return self._search(state, Understood(query, query), k, filter)[0]
+            return find(state, Understood(query, query), filter, k)
 
     def locate(self, quote: str) -> QuoteMatch:
         """Whether, where and how exactly the corpus has pasted words (see ``QuoteMatch``)."""
@@ -346,16 +335,6 @@ class Assistant:
 
         return PassageRetriever(assistant=self, k=k)
 
-    def _search(
-        self, state: Resources, understood: Understood, k: int, filter: Filter
-    ) -> tuple[list[Hit], Any]:
-        vector = state.index.encoder.encode([understood.text])[0]
-        hits = search(state.index, understood.text, vector, k=k, filter=filter)
-        if understood.before:
-            before = search(state.index, understood.before, vector, k=_CARRIED, filter=filter)
-            hits = _joined(hits, before)
-        return hits, vector
-
     def _clean(self, question: str) -> str:
         """The question without control and zero-width characters, white space folded."""
         limit = self._settings.max_question_chars
@@ -390,14 +369,6 @@ class Assistant:
             return Use(state)
 
 
-def _joined(hits: list[Hit], others: list[Hit]) -> list[Hit]:
-    """The hits and the others that are not among them, in place of the last ones."""
-    known = {hit.passage.passage_id for hit in hits}
-    more = [hit for hit in others if hit.passage.passage_id not in known]
-    kept = hits[: max(1, len(hits) - len(more))]
-    return [dataclasses.replace(hit, rank=n) for n, hit in enumerate([*kept, *more], start=1)]
-
-
 def _abstain(
     question: str,
     reason: str,
@@ -429,30 +400,6 @@ def _unheard_note(missing: Sequence[str]) -> list[str]:
         return []
     listed = ", ".join(f"“{word}”" for word in missing[:5])
     return [f"No passage has the word{'s' if len(missing) > 1 else ''} {listed}."]
-
-
-def _filter_notes(state: Resources, filter: Filter) -> list[str]:
-    notes = []
-    if filter.by_date:
-        _, undated = state.index.store.article_counts()
-        if undated:
-            noun = "article" if undated == 1 else "articles"
-            notes.append(f"The date filter left out {undated} {noun} without a date.")
-    if filter.outlets is not None:
-        known = {name.casefold() for name in state.index.rows.outlets}
-        missing = sorted(name for name in filter.outlets if name.casefold() not in known)
-        if missing:
-            notes.append(f"No article is from {', '.join(missing)}.")
-    return notes
-
-
-def _reader_notes(reader: Reader) -> list[str]:
-    """What a person should know who has chosen another reader than the packaged one."""
-    if reader.name == "spans":
-        return []
-    if reader.name == "sentences":
-        return ["Read by the sentence reader, without the trained network: less is found."]
-    return [f"Read by {reader.name}; the confidence was not fitted to it."]
 
 
 _default: dict[Path, Assistant] = {}

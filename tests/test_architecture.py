@@ -26,6 +26,7 @@ ORDER = [
     "rag.llm",
     "rag.answering",
     "rag.resources",
+    "rag.evidence",
     "rag.assistant",
     "rag.langchain_retriever",
     "rag.evaluation",

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.index.store import Store
-from rag.index.vectors import Collection, day_number
+from rag.index.vectors import Collection, day_number, number_day
 
 _ROW = np.dtype([("passage", "<i8"), ("outlet", "<i4"), ("day", "<i4")])
 NO_OUTLET = -1
@@ -32,6 +32,13 @@ class Rows:
     day: np.ndarray
     outlets: tuple[str, ...]
     vectors: np.ndarray | None
+
+    def days(self) -> tuple[date, date] | tuple[None, None]:
+        """The first and the last day of publication; None, None if no passage has one."""
+        dated = self.day[self.day != NO_DAY]
+        if not len(dated):
+            return None, None
+        return number_day(int(dated.min())), number_day(int(dated.max()))
 
     def mask(
         self,

@@ -25,6 +25,11 @@ def day_number(day: date) -> int:
     return day.year * 10_000 + day.month * 100 + day.day
 
 
+def number_day(number: int) -> date:
+    """The date of a ``day_number``."""
+    return date(number // 10_000, number // 100 % 100, number % 100)
+
+
 class Collection:
     """A Chroma collection in a folder of its own. Rows are addressed by passage_id."""
 

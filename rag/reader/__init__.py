@@ -29,6 +29,8 @@ class Reading:
         hit: The passage it was found in.
         score: Higher is better; comparable between the sentences of one question.
         confidence: Estimated probability in [0, 1] that this sentence answers the question.
+        unshared, of_share: The log-odds of that but for the sentences that answer otherwise, and
+            what a share among them weighs (see ``rag.reader.features.confidence_against``).
     """
 
     sentence: Span
@@ -36,6 +38,8 @@ class Reading:
     hit: Hit
     score: float
     confidence: float
+    unshared: float
+    of_share: float
 
 
 class Reader(Protocol):

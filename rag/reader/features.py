@@ -21,6 +21,7 @@ from rag.datatypes import Hit, Span
 from rag.index.english import term_weight
 from rag.index.lexical import STOPWORDS, stem, words
 from rag.reader import Reading
+from rag.reader.agree import agree
 from rag.reader.candidates import new_candidates
 from rag.reader.question import Kind, Question
 
@@ -40,6 +41,8 @@ _NEEDS_ANTECEDENT = re.compile(
     r"[\"“‘']?(?:He|She|They|It|His|Her|Their|Its|This|These|Those|That|Such|Both|The\s+former|"
     r"The\s+latter)\b"
 )
+_COMPARED = 4.0
+"""A sentence so far below the best score has less than a fiftieth of its weight in a share."""
 _DESCRIBED = frozenset(
     {Kind.PERSON, Kind.NAME, Kind.PLACE, Kind.DATE, Kind.MONEY, Kind.NUMBER, Kind.REASON}
 )
@@ -54,6 +57,13 @@ class Scene:
     sentences: list[tuple[Hit, int, int]]
     features: np.ndarray
     shorts: list[tuple[int, int] | None]
+
+    def said(self) -> list[str]:
+        """What each sentence answers: its short answer, or the whole of it."""
+        return [
+            cut(hit, *(short or (start, end))).text
+            for (hit, start, end), short in zip(self.sentences, self.shorts, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,15 +222,33 @@ class Held:
 def confidence_features(features: Sequence[str]) -> list[str]:
     """What the confidence of a sentence is judged by: its features but not the rank of its
     passage, which says how it compares and not whether it answers; its ranking score; and its
-    share among the sentences of the question."""
+    share against the sentences that answer otherwise: those that say the same do not compete."""
     return [name for name in features if name != "first_hit"] + ["score", "share"]
 
 
-def with_score(names: Sequence[str], features: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """``confidence_features`` as an array, shape (n, their number); ``share`` is the log of the
-    softmax of the scores."""
+def with_score(
+    names: Sequence[str], features: np.ndarray, scores: np.ndarray, rivals: np.ndarray
+) -> np.ndarray:
+    """``confidence_features`` as an array, shape (n, their number); ``share`` is the log of a
+    score's share in the softmax of itself and its rivals, a boolean array of shape (n, n)."""
     kept = [column for column, name in enumerate(names) if name != "first_hit"]
-    return np.column_stack([features[:, kept], scores, scores - log_sum_exp(scores)])
+    shares = [
+        score - log_sum_exp(np.append(scores[others], score))
+        for score, others in zip(scores, rivals, strict=True)
+    ]
+    return np.column_stack([features[:, kept], scores, shares])
+
+
+def rivals(said: Sequence[str], scores: np.ndarray) -> np.ndarray:
+    """Which sentences answer otherwise, by what they say, as a symmetric boolean array of shape
+    (n, n). Only those near the best score are compared: the others have next to no share."""
+    apart = ~np.eye(len(said), dtype=bool)
+    near: np.ndarray = np.flatnonzero(scores >= scores.max() - _COMPARED)
+    for place, row in enumerate(near):
+        for other in near[:place]:
+            if agree(said[row], said[other]):
+                apart[row, other] = apart[other, row] = False
+    return apart
 
 
 def log_sum_exp(values: np.ndarray) -> float:
@@ -238,7 +266,9 @@ def ranked(scene: Scene, names: Sequence[str], fitted: Fitted) -> list[Reading]:
     if not scene.sentences:
         return []
     scores = fitted.ranking.score(scene.features)
-    log_odds = fitted.confidence.score(with_score(names, scene.features, scores))
+    told = with_score(names, scene.features, scores, rivals(scene.said(), scores))
+    log_odds = fitted.confidence.score(told)
+    of_share = float(fitted.confidence.weights[-1])
     readings = []
     for row in np.lexsort((np.arange(len(scores)), -scores)):
         hit, start, end = scene.sentences[row]
@@ -250,9 +280,17 @@ def ranked(scene: Scene, names: Sequence[str], fitted: Fitted) -> list[Reading]:
                 hit=hit,
                 score=float(scores[row]),
                 confidence=probability(float(log_odds[row])),
+                unshared=float(log_odds[row] - of_share * told[row, -1]),
+                of_share=of_share,
             )
         )
     return readings
+
+
+def confidence_against(reading: Reading, others: Sequence[Reading]) -> float:
+    """The confidence a reading would have if these alone stood beside it, answering otherwise."""
+    scores = np.array([reading.score, *(other.score for other in others)])
+    return probability(reading.unshared + reading.of_share * (scores[0] - log_sum_exp(scores)))
 
 
 def sentences_of(hits: Sequence[Hit]) -> list[tuple[Hit, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -11,11 +12,18 @@ from rag.datatypes import RagError
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which articles may answer. Bounds are inclusive; None: no bound."""
+    """Which articles may answer. Bounds are inclusive; None: no bound. ``as_of`` is the day on
+    which the question is asked, where it was given; nothing published later passes."""
 
     outlets: frozenset[str] | None = None
     published_from: date | None = None
     published_to: date | None = None
+    as_of: date | None = None
+
+    @property
+    def today(self) -> date:
+        """The day that "last week" is counted from."""
+        return self.as_of or date.today()
 
     @property
     def by_date(self) -> bool:
@@ -26,6 +34,18 @@ class Filter:
     def active(self) -> bool:
         """True if some article may be left out."""
         return self.by_date or self.outlets is not None
+
+    def within(self, first: date | None, last: date | None) -> Filter | None:
+        """The same filter within closer bounds; None if no day is left."""
+        begins = [day for day in (self.published_from, first) if day is not None]
+        ends = [day for day in (self.published_to, last) if day is not None]
+        if begins and ends and max(begins) > min(ends):
+            return None
+        return dataclasses.replace(
+            self,
+            published_from=max(begins, default=None),
+            published_to=min(ends, default=None),
+        )
 
 
 def _day(value: date | str | None, name: str) -> date | None:
@@ -61,4 +81,5 @@ def read_filter(
         outlets=None if outlets is None else frozenset(outlets),
         published_from=first,
         published_to=min(ends) if ends else None,
+        as_of=limit,
     )

@@ -35,7 +35,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 import rag
-from rag.answering.compose import agree
 from rag.answering.conversation import understand
 from rag.answering.phrases import Sorter
 from rag.corpus.chunk import WordPieces, cut_passages
@@ -44,8 +43,9 @@ from rag.evaluation.answers import stands_in
 from rag.index.opened import OpenIndex
 from rag.models.embed import model_folder
 from rag.reader import open_network, sentences, spans
+from rag.reader.agree import agree
 from rag.reader.datasets import for_calibration, held_back, read_squad_form
-from rag.reader.features import Fitted, Logistic, confidence_features, cut, with_score
+from rag.reader.features import Fitted, Logistic, confidence_features, cut, rivals, with_score
 from rag.reader.near_miss import altered
 from rag.retrieve.filter import Filter
 from rag.retrieve.search import search
@@ -77,6 +77,7 @@ class Case:
     group: str
     kind: str
     features: np.ndarray
+    said: list[str]
     right: np.ndarray
     weight: float
 
@@ -92,7 +93,9 @@ def case(reader, question, vector, hits, gold, group, kind, weight, answers=()) 
         )
         said = cut(hit, *short).text if short else ""
         right.append(touches or any(agree(said, answer) for answer in answers if said))
-    return Case(question, group, kind, scene.features, np.array(right, dtype=bool), weight)
+    return Case(
+        question, group, kind, scene.features, scene.said(), np.array(right, dtype=bool), weight
+    )
 
 
 def write_corpus(data: Path, corpus: Path) -> None:
@@ -319,7 +322,7 @@ def fit_all(cases, names) -> Fitted:
 def best(one, ranking, names):
     scores = ranking.score(one.features)
     top = int(np.argmax(scores))
-    return top, with_score(names, one.features, scores)[top]
+    return top, with_score(names, one.features, scores, rivals(one.said, scores))[top]
 
 
 def judge(cases, fitted, names, label):
