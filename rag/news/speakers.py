@@ -20,7 +20,7 @@ _PARTICLES = ("de", "al", "bin", "van", "von", "der", "la", "del", "el", "ibn", 
 
 _WORD = re.compile(
     rf"{HIDDEN}+|(?:[A-Z]\.)+(?:[A-Z]\b)?|(?:Mr|Mrs|Ms|Dr|Sens?|Reps?|Gov|Gen|Lt|Col|Maj|Sgt|Capt|Adm|Prof|Rev"
-    r"|Jr|Sr|St|Det|Supt)\.|\w+(?:[’'&.-]\w+)*[’']?|[^\w\s]"
+    r"|Jr|Sr|St|Det|Supt)\.|\d+(?:[.,]\d+)+|\w+(?:[’'&.-]\w+)*[’']?|[^\w\s]|\n"
 )
 
 
@@ -68,7 +68,7 @@ TITLES = _set(
     "justice chief officer director chairman chairwoman chair ambassador sheriff detective captain "
     "lieutenant colonel sergeant major admiral commander deputy coach professor doctor sir dame "
     "lord lady mr mrs ms miss dr sen sens rep reps gov gen lt col maj sgt capt adm prof rev det "
-    "supt ceo cfo founder speaker leader commissioner superintendent spokesman spokeswoman "
+    "supt pm ceo cfo founder speaker leader commissioner superintendent spokesman spokeswoman "
     "spokesperson analyst democrat republican gop democratic former district saint st father "
     "rabbi imam sister brother inspector foreign defence defense state interior press white house "
     "quarterback star actor actress singer author rapper co-founder duke duchess"
@@ -78,8 +78,8 @@ _ORGANISATION = _set(
     "association institute committee company corporation corp inc group bank centers center centre "
     "administration bureau service services times post journal news press union league foundation "
     "hospital school board authority force forces house senate congress parliament government city "
-    "county street island states kingdom network club airlines airport museum church act day award "
-    "awards cup bowl series show national international world global american america york angeles "
+    "county street island states kingdom network club airlines airport museum church award "
+    "awards cup bowl national international world global american america york angeles "
     "weather society trust federation organization organisation nations today tribune guardian"
 )
 _NO_NAME = _set(
@@ -87,15 +87,21 @@ _NO_NAME = _set(
     "From With And But Or If When While As After Before Since Despite However Meanwhile Following "
     "Although There Here What Who Why How Where Which Some Many Most All Both Each No Not Yes So "
     "Then Now Yet Still Also Though Because During Until Asked Speaking Earlier Later Last Just "
-    "Even Only Other Another One Two Three More Under Over About According Once Like Among Instead"
+    "Even Only Other Another One Two Three More Under Over About According Once Like Among Instead Given Can Will Could "
+    "Should Would Does Did Do Is Are Was Were Has Have Had Being Having Add Read More Watch See Photo "
+    "Not Two Four Five Let Why Critics Police Officials Authorities Prosecutors Investigators"
+)
+_BODY = re.compile(
+    r"(?:police|ministry|government|administration|department|agency|company|team|group|court|"
+    r"union|association|campaign|office|study|report|lawsuit|statement|staff|league|organization|"
+    r"network|service|council|committee|commission|paper|newspaper|outlet|site|website|letter|party|"
+    r"release|airline|brand|university|school|bank|center|order|tweet|post|book|document)s?$"
 )
 _ROLE = re.compile(
-    r"(?:man|men|woman|women|person|people|persons|[a-z]{2}(?:er|or|ist|ian|ant|ent|eer|ial|ive|ee|ate|yst)s?|"
-    r"police|ministry|government|administration|department|agency|company|team|group|family|"
-    r"court|union|association|campaign|office|authorities|study|report|lawsuit|attorneys?|"
-    r"judges?|staff|mayors?|coach(?:es)?|chiefs?|mother|father|wife|husband|son|friends?|stars?|"
-    r"critics|sources?|white house|experts?|witness(?:es)?|actress|aides?|king|queen|pope|ally|"
-    r"allies|colleagues?|league|organization|network|service|council|committee|commission)$"
+    r"(?:man|men|woman|women|person|people|persons|authorities|attorneys?|judges?|mayors?|"
+    r"coach(?:es)?|chiefs?|mother|father|wife|husband|sons?|friends?|stars?|critics|sources?|family|"
+    r"experts?|witness(?:es)?|actress|aides?|king|queen|pope|ally|allies|colleagues?|governors?|"
+    r"[a-z]{2}(?:er|or|ist|ian|ant|ent|eer|ial|ive|ee|ate|yst)s?)$"
 )
 _WOMEN = _set(
     "mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty "
@@ -142,9 +148,9 @@ def skipped_left(words: Sequence[Word], j: int) -> int | None:
     """Where the subject must end, if adverbs and phrases of time and place precede ``words[j]``;
     None if what precedes makes the verb no statement ("did not say", "to say")."""
     while j > 0:
-        word = words[j - 1][2].lower()
-        if word in _BARRED:
+        if words[j - 1][2] in _BARRED:
             return None
+        word = words[j - 1][2].lower()
         if word in _ADVERBS or (word.endswith("ly") and word not in _NOT_ADVERBS
                                 and not _capital(words[j - 1][2])):  # fmt: skip
             j -= 1
@@ -161,8 +167,9 @@ def skipped_left(words: Sequence[Word], j: int) -> int | None:
         elif word.isdigit() and j > 1 and words[j - 2][2].lower() in ("in", "since"):
             j -= 2
         elif word in _OCCASIONS and (
-            k := next((k for k in range(j - 2, max(-1, j - 8), -1)
-                       if words[k][2].lower() in ("in", "at", "during", "via", "on")), -1)
+            k := next((k for k in range(j - 3, max(-1, j - 8), -1)
+                       if words[k][2].lower() in ("in", "at", "during", "via", "on")
+                       and words[k + 1][2] in _DETERMINERS), -1)
         ) > 0:  # fmt: skip
             j = k
         else:
@@ -200,7 +207,12 @@ def subject_before(words: Sequence[Word], i: int) -> tuple[int, int] | None:
             opening[0].isdigit() or (opening[0].islower() and opening not in _CLAUSE)
         )  # fmt: skip
         if aside_like and mark != marks[-1]:
-            continue
+            named = _phrase_ending(words, begin - 1)
+            before = words[named[0] - 1][2].lower() if named and named[0] else ""
+            if named and _capital(words[named[1] - 1][2]) and before not in _PREPOSITIONS and not (
+                words[named[0]][2].endswith(("ing", "ed"))
+            ):  # fmt: skip
+                continue
         return found
     return None
 
@@ -214,15 +226,20 @@ def _phrase_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
     low = last.lower()
     if low in PRONOUNS:
         return j - 1, j
-    if not last[0].isalpha() or last[-1] in "’'" or last[-2:] in _POSSESSIVE or low in ("i", "we", "you"):
+    if not last[0].isalpha() or last[-1] in "’'" or low in ("i", "we", "you"):
         return None
     if _capital(last):
-        return _name_ending(words, j)
+        name = _name_ending(words, j)
+        if name is None or name[0] < 2 or words[name[0] - 1][2] not in _PREPOSITIONS:
+            return name
+        owner = words[name[0] - 2][2]
+        if not (owner[0].islower() and _can_speak(_bare(owner))) and owner != "CEO":
+            return name
     if (low in _DETERMINERS | _PREPOSITIONS | _CLAUSE | _AUXILIARIES) and low not in (
         "some", "many", "several", "most", "few", "both", "one", "others", "other",
     ):  # fmt: skip
         return None
-    k = j - 1
+    k = j - 1  # a description, "a spokesperson for the Department of Justice"
     while k > 0 and j - k < 16:
         word = words[k - 1][2]
         if not (word[0].isalnum() or word[0] == "$") or word.lower() in _CLAUSE | _AUXILIARIES:
@@ -238,7 +255,7 @@ def _phrase_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
     while k < j and words[k][2] in _NO_NAME:
         k += 1
     if k >= j or words[k][2].lower() in _PREPOSITIONS or j - k > 10:
-        return (j - 1, j) if _ROLE.search(low) else None
+        return (j - 1, j) if _can_speak(low) else None
     return k, j
 
 
@@ -247,7 +264,7 @@ def _name_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
     while k > 0 and j - k < 14:
         word = words[k - 1][2]
         joins = word in ("of", "de", "al", "bin", "van", "von", "der", "la", "the", "&", "for",
-                         "and", "del", "el") or word[0] == HIDDEN  # fmt: skip
+                         "and", "del", "el") or (word[0] == HIDDEN and len(word) < 20)  # fmt: skip
         if _capital(word):
             k -= 1
         elif joins and k > 1 and _capital(words[k - 2][2]):
@@ -298,7 +315,7 @@ def subject_after(words: Sequence[Word], i: int) -> tuple[int, int] | None:
         if named and word[0].islower() and low not in ("of", "for", "the", "and") and low[-1:] != "s":
             if not _ROLE.search(low) and low not in ("de", "al", "bin", "van", "von", "der", "la"):
                 break
-        if word[0] == HIDDEN and not named:
+        if word[0] == HIDDEN and (not named or len(word) > 19):
             break
         k += 1
     if k == i:
@@ -315,11 +332,15 @@ def subject_after(words: Sequence[Word], i: int) -> tuple[int, int] | None:
     return (i, k) if first in _DETERMINERS or words[k - 1][2][0].isalpha() else None
 
 
+def _can_speak(head: str) -> bool:
+    return bool(_BODY.search(head) or _ROLE.search(head))
+
+
 def plausible(words: Sequence[Word]) -> bool:
     """True if the phrase names or describes someone who can speak."""
     cut = next((n for n, (*_, w) in enumerate(words) if n and w in _PREPOSITIONS), len(words))
     head = words[cut - 1][2]
-    return _capital(head) or head in PRONOUNS or bool(_ROLE.search(_bare(head)))
+    return _capital(head) or head in PRONOUNS or _can_speak(_bare(head))
 
 
 def key(name: str) -> tuple[str, ...]:
@@ -476,7 +497,9 @@ class People:
                 if gender == "?":
                     self._gender.setdefault(_who(words_of(name, 0, len(name))), pronoun)
                     return start, end
-            elif gender == pronoun or (pronoun in ("it", "they") and gender == "group"):
+            elif gender == pronoun or (
+                pronoun in ("it", "they") and gender == "group" or pronoun == "they" and gender == "?"
+            ):
                 return start, end
         return None
 
@@ -495,8 +518,10 @@ class People:
                 return "she" if head != "women" else "they"
             if _HE.search(head):
                 return "he" if head != "men" and head[-3:] != "men" else "they"
-            return "they" if head in ("police", "people") or re.search(r"[^s]s$", head) else "?"
-        return "group"
+            if _BODY.search(head):
+                return "group"
+            return "they" if head == "people" or re.search(r"[^s]s$", head) else "?"
+        return "?" if len(words) == 1 and not words[0][2].isupper() else "group"
 
 
 def _head(word: str) -> str:

@@ -48,7 +48,7 @@ _QUOTE_ONLY = (
     "call describe dub label brand ask think believe feel find deem consider refer characterize "
     "characterise read begin laugh shout yell scream whisper reject cite continue thank wonder "
     "start offer sing chant reason share answer conclude tease deem defend dismiss portray speak "
-    "expect hope finish go"
+    "expect hope finish go comment tout warble preach"
 )
 _IRREGULAR = {
     "say": "says said saying", "tell": "tells told telling", "think": "thinks thought",
@@ -83,6 +83,7 @@ _PHRASES = (
     ("made", "clear"), ("was", "quoted", "as", "saying"), ("pointed", "out"), ("points", "out"),
     ("on", "to", "say"),
 )  # fmt: skip
+_PHRASE_STARTS = frozenset(phrase[0] for phrase in _PHRASES)
 _NOUNS_TOO = frozenset(
     "claims claim reports report notes note states state remarks remark posts post promise "
     "promises demands demand comments tweets tweet pledge pledges vow vows stress joke jokes hints "
@@ -104,6 +105,16 @@ _TAIL = frozenset(  # what may follow "Khan said" and is not said: when, where, 
 )
 _HEADLINE = re.compile(r"\s*([A-Z][\w’'.-]*(?: [A-Z][\w’'.-]*){0,3})(:) ([A-Z“\"‘'][^\n]{8,140})(?=\n|$)")
 _TELL = frozenset("tell tells told telling inform informed assured".split())
+_FACTS = frozenset(  # also done without words: "added a run", "claimed gold"
+    "add adds added claim claims claimed deny denies denied observe observes observed maintain "
+    "maintains maintained announce promise promised note recall recalled repeat repeated counter "
+    "countered admit admitted reveal revealed report reported declare declared post posted "
+    "demonstrate clarify disclose disclosed recount".split()
+)
+_FINITE = frozenset(
+    "is are was were has have had will would can could should may might must did does do didn't "
+    "isn't wasn't weren't won't wouldn't can't couldn't he she they it we i there".split()
+)
 _PASSIVE = frozenset("claimed described called dubbed labeled labelled denounced condemned".split())
 _BASE = frozenset(lemma for lemma in f"{_ANYONE} {_CLAUSE} {_QUOTE_ONLY}".split())
 _TRIMMED = frozenset(", . ; : — – - and but".split())
@@ -238,10 +249,10 @@ class _Reading:
             if inside:
                 regions = regions[-1:] if regions and regions[-1][0] >= frame.span[1] else []
             mark = len(self.found)
+            if frame.span[0] == 0 and _tail(words, frame.span[1], len(words)):
+                regions = [] if self._beside(words, own) else regions
             for first, last in regions:
                 self._say(words, first, last, own, frame.kind)
-            if not regions:
-                self._beside(words, frame, own)
             if not inside and (len(self.found) > mark or not regions):
                 voice, since = own, mark
                 free = max([frame.span[1], *(last for _, last in regions)])
@@ -299,18 +310,19 @@ class _Reading:
             )
         )
 
-    def _beside(self, words: list[Word], frame: _Frame, voice: _Voice) -> None:
-        """A frame with nothing said in its sentence: "Khan said." after a quotation."""
+    def _beside(self, words: list[Word], voice: _Voice) -> bool:
+        """Attribute the quotation that ends where the sentence begins: "Khan said." after it."""
         before = bisect_left(self.starts, words[0][0]) - 1
-        if before < 0 or frame.span[0] > 0:
-            return
+        if before < 0:
+            return False
         q = self.outer[before]
-        if self.framed.get(q.left) or self.text[q.right : words[0][0]].strip():
-            return
+        if self.framed.get(q.left) or self.text[q.right : words[0][0]].strip(" "):
+            return False
         if self.framed.pop(q.left, None) is False:
             self.found = [a for a in self.found if a.said != (q.start, q.end)]
         self._add(voice, (q.start, q.end), direct=True)
         self.framed[q.left] = True
+        return True
 
     def _unframed(
         self,
@@ -353,9 +365,8 @@ class _Reading:
         inner = [q for q in held if q.depth == 1]
         if not inner or outer.right - outer.left > _LONGEST_UNIT:
             return
-        shown = self.text[: outer.left] and outer.start
-        words = words_of(_hidden(self.text[outer.start : outer.end], inner, outer.start), 0, outer.end)
-        del shown
+        shown = _hidden(self.text[outer.start : outer.end], inner, outer.start)
+        words = words_of(shown, 0, len(shown))
         words = [(s + outer.start, e + outer.start, w) for s, e, w in words]
         for frame in _frames(words):
             if frame.subject is None or words[frame.subject[0]][2].lower() in PRONOUNS:
@@ -397,7 +408,13 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
     if word in _PASSIVE and after == "by":
         found = subject_after(words, i + 2)
         return found and _Frame(found, (i, i + 2), (i, found[1]), _VERBS[word])
-    phrase = next((p for p in _PHRASES if tuple(w for *_, w in words[i : i + len(p)]) == p), None)
+    if word in "—–" and i == 1 and words[0][2][0] == HIDDEN:
+        found = subject_after(words, i + 1)
+        if found and (found[1] == len(words) or words[found[1]][2] in ",."):
+            return _Frame(found, (i, i + 1), (i, found[1]), "anyone")
+    phrase = None
+    if word in _PHRASE_STARTS:
+        phrase = next((p for p in _PHRASES if tuple(w for *_, w in words[i : i + len(p)]) == p), None)
     kind = "clause" if phrase else _VERBS.get(word)
     if kind is None or (words[i][2] != word and i > 0):
         return None
@@ -409,18 +426,23 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
     before = words[i - 1][2] if i else ""
     quoted = before[:1] == HIDDEN or (before in ",.—" and i > 1 and words[i - 2][2][0] == HIDDEN)
     if word.endswith("ing") and not phrase:
+        if before in ("is", "are", "was", "were") and (subject := subject_before(words, i - 1)):
+            return _Frame(subject, (i - 1, end), (subject[0], end), kind)
+        subject = subject_before(words, i)
+        if subject and subject[0] and words[subject[0] - 1][2] == "with":
+            return _Frame(subject, verb, (subject[0] - 1, end), kind)
         left = skipped_left(words, i)
         if left and words[left - 1][2] in _BEFORE_PARTICIPLE:
             return _Frame(None, verb, (left - 1, end), kind)
         return None
     if (quoted or (before == "," and word in ("said", "says"))) and (
         found := subject_after(words, end)
-    ) and found[0] == end:  # fmt: skip
+    ):
         tail = words[found[1]][2] if found[1] < len(words) else "."
-        if (quoted and plausible(words[slice(*found)])) or (tail in ".," and not quoted):
+        if (quoted and (kind == "anyone" or plausible(words[slice(*found)]))) or (tail in ".," and not quoted):
             return _Frame(found, verb, (i, found[1]), kind)
     left = skipped_left(words, i)
-    if left is None or (word in _NOUNS_TOO and not _told(after)) or (after == "to" and word == "said"):
+    if left is None or (after == "to" and word == "said"):
         return None
     subject = subject_before(words, i)
     if subject is None:
@@ -429,9 +451,38 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
         if words[left - 1][2] not in _JOINS_VERBS:
             return None
         return _Frame(None, verb, (left - 1, end), kind)
-    if kind != "anyone" and not plausible(words[slice(*subject)]):
+    begin = _modified(words, subject[0])
+    quoted = begin > 0 and (
+        words[begin - 1][2][0] == HIDDEN
+        or (words[begin - 1][2] == "," and begin > 1 and words[begin - 2][2][0] == HIDDEN)
+    )
+    if not quoted and (
+        (kind != "anyone" and not plausible(words[slice(*subject)]))
+        or (word in _NOUNS_TOO and not _told(after))
+        or (word in _FACTS and not _told(after) and not _clause(words[end:]))
+    ):
         return None
-    return _Frame(subject, verb, (subject[0], end), kind)
+    if words[subject[1] - 1][2][-2:] in ("’s", "'s") and word not in ("said", "says", "told"):
+        return None
+    return _Frame(subject, verb, (begin, end), kind)
+
+
+def _modified(words: Sequence[Word], first: int) -> int:
+    """Where the subject begins with what describes it: "█ defensive tackle Harrison Phillips"."""
+    begin = first
+    while begin > 0 and first - begin < 10 and words[begin - 1][2][0].isalnum():
+        begin -= 1
+    return begin if begin and words[begin - 1][2][0] in HIDDEN + "," else first
+
+
+def _clause(words: Sequence[Word]) -> bool:
+    """True if a finite verb comes before the next comma."""
+    for *_, word in words[:14]:
+        if word in ",;" or word == "who":
+            return False
+        if word in _FINITE:
+            return True
+    return False
 
 
 def _told(after: str) -> bool:
@@ -472,7 +523,7 @@ def _regions(
     verb = words[frame.verb[1] - 1][2]
     if verb.lower() in _TELL and frame.verb[1] == after:
         to = subject_after(words, after)
-        after = to[1] if to and to[0] == after else after
+        after = to[1] if to else after
     left = begin
     while left > first and words[left - 1][2] in _TRIMMED:
         left -= 1
