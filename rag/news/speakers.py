@@ -15,7 +15,7 @@ Word = tuple[int, int, str]
 """(start, end, ``text[start:end]``) of a word, a mark, or a run of ``HIDDEN`` (a quotation)."""
 HIDDEN = "\x00"
 _Who = tuple[str, str]  # first and last word of a full name, in lower case
-_POSSESSIVE = ("’s", "'s")
+_POSSESSIVE = ("’s", "'s", "s’", "s'", "z’")
 _PARTICLES = ("de", "al", "bin", "van", "von", "der", "la", "del", "el", "ibn", "da", "dos")
 
 _WORD = re.compile(
@@ -28,7 +28,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-PRONOUNS = _set("he she they it who")
+PRONOUNS = _set("he she they it")
 _DETERMINERS = _set(
     "a an the his her its their our my your this that these those one two three four five six some "
     "many several most few both another other each all any no every multiple numerous top senior"
@@ -40,7 +40,7 @@ _CLAUSE = _set(
 )
 _AUXILIARIES = _set(
     "is was were are be been being am has have had will would could can may might must should do "
-    "does did not never n't isn't wasn't got get gets became become"
+    "does did not never n't isn't wasn't got get gets became become said says told"
 )
 _BARRED = _set(
     "to would could can may might must should will did does do not never cannot is was were are be "
@@ -68,7 +68,7 @@ TITLES = _set(
     "justice chief officer director chairman chairwoman chair ambassador sheriff detective captain "
     "lieutenant colonel sergeant major admiral commander deputy coach professor doctor sir dame "
     "lord lady mr mrs ms miss dr sen sens rep reps gov gen lt col maj sgt capt adm prof rev det "
-    "supt pm ceo cfo founder speaker leader commissioner superintendent spokesman spokeswoman "
+    "supt pm mp tory pastor ceo cfo founder speaker leader commissioner superintendent spokesman spokeswoman "
     "spokesperson analyst democrat republican gop democratic former district saint st father "
     "rabbi imam sister brother inspector foreign defence defense state interior press white house "
     "quarterback star actor actress singer author rapper co-founder duke duchess"
@@ -80,7 +80,8 @@ _ORGANISATION = _set(
     "hospital school board authority force forces house senate congress parliament government city "
     "county street island states kingdom network club airlines airport museum church award "
     "awards cup bowl national international world global american america york angeles "
-    "weather society trust federation organization organisation nations today tribune guardian"
+    "weather society trust federation organization organisation nations today tribune guardian "
+    "republicans democrats express website"
 )
 _NO_NAME = _set(
     "The A An This That These Those He She They It We I You His Her Their Its Our In On At By For "
@@ -89,13 +90,13 @@ _NO_NAME = _set(
     "Then Now Yet Still Also Though Because During Until Asked Speaking Earlier Later Last Just "
     "Even Only Other Another One Two Three More Under Over About According Once Like Among Instead Given Can Will Could "
     "Should Would Does Did Do Is Are Was Were Has Have Had Being Having Add Read More Watch See Photo "
-    "Not Two Four Five Let Why Critics Police Officials Authorities Prosecutors Investigators"
+    "Not Two Four Five Let Why Please Thank"
 )
 _BODY = re.compile(
     r"(?:police|ministry|government|administration|department|agency|company|team|group|court|"
     r"union|association|campaign|office|study|report|lawsuit|statement|staff|league|organization|"
     r"network|service|council|committee|commission|paper|newspaper|outlet|site|website|letter|party|"
-    r"release|airline|brand|university|school|bank|center|order|tweet|post|book|document)s?$"
+    r"release|airline|suit|complaint|indictment|filing|memo|affidavit|ruling|warrant|brand|university|school|bank|center|order|tweet|post|book|document)s?$"
 )
 _ROLE = re.compile(
     r"(?:man|men|woman|women|person|people|persons|authorities|attorneys?|judges?|mayors?|"
@@ -148,7 +149,7 @@ def skipped_left(words: Sequence[Word], j: int) -> int | None:
     """Where the subject must end, if adverbs and phrases of time and place precede ``words[j]``;
     None if what precedes makes the verb no statement ("did not say", "to say")."""
     while j > 0:
-        if words[j - 1][2] in _BARRED:
+        if words[j - 1][2] in _BARRED or words[j - 1][2] == "To":
             return None
         word = words[j - 1][2].lower()
         if word in _ADVERBS or (word.endswith("ly") and word not in _NOT_ADVERBS
@@ -182,6 +183,9 @@ def subject_before(words: Sequence[Word], i: int) -> tuple[int, int] | None:
     j = skipped_left(words, i)
     if not j:
         return None
+    if words[j - 1][2] in ("who", "which"):
+        end = j - 2 if j > 2 and words[j - 2][2] == "," else j - 1
+        return _phrase_ending(words, end)
     if words[j - 1][2] not in ",—–-":
         return _phrase_ending(words, j)
     close = words[j - 1][2]
@@ -247,9 +251,9 @@ def _phrase_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
         k -= 1
     for m in range(j - 1, k - 1, -1):
         word, left = words[m][2], words[m - 1][2].lower() if m > k else ""
-        starts = word.lower() in _DETERMINERS or word[-2:] in ("’s", "'s")
+        starts = word.lower() in _DETERMINERS or word[-2:] in _POSSESSIVE
         if starts and left not in _PREPOSITIONS and not (
-            word[-2:] in ("’s", "'s") and (left in _DETERMINERS or (left and _capital(words[m - 1][2])))
+            word[-2:] in _POSSESSIVE and (left in _DETERMINERS or (left and _capital(words[m - 1][2])))
         ) and left not in _DETERMINERS:  # fmt: skip
             return m, j
     while k < j and words[k][2] in _NO_NAME:
@@ -282,7 +286,7 @@ def _name_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
     if k >= j or words[k][2] == "The" and k == j - 1:
         return None
     run = [w for *_, w in words[k:j]]
-    owners = [n for n, w in enumerate(run) if w[-2:] in ("’s", "'s")]
+    owners = [n for n, w in enumerate(run) if w[-2:] in _POSSESSIVE]
     if owners and owners[-1] + 1 < len(run):
         rest = run[owners[-1] + 1 :]
         if not any(_bare(w) in _ORGANISATION for w in rest):
@@ -384,7 +388,8 @@ class People:
         self._recent: list[tuple[int, int]] = []
         for first, last in _full_names(words):
             who = _who(words[first:last])
-            own = 2 if words[last - 1][2][-2:] in _POSSESSIVE else 0
+            tail = words[last - 1][2]
+            own = len(re.search(r"(?:[’']s|[’'])?$", tail)[0])  # type: ignore[index]
             self._full[who].append((words[first][0], words[last - 1][1] - own))
             for word in who:
                 self._by_word[word].add(who)
@@ -494,17 +499,15 @@ class People:
             if pronoun in ("he", "she"):
                 if gender == pronoun:
                     return start, end
-                if gender == "?":
+                if gender in ("?", "any"):
                     self._gender.setdefault(_who(words_of(name, 0, len(name))), pronoun)
                     return start, end
-            elif gender == pronoun or (
-                pronoun in ("it", "they") and gender == "group" or pronoun == "they" and gender == "?"
-            ):
+            elif gender == pronoun or (pronoun in ("it", "they") and gender in ("group", "any")):
                 return start, end
         return None
 
     def gender(self, name: str) -> str:
-        """``he``, ``she``, ``they`` (several people), ``group`` or ``?`` (a person, unknown)."""
+        """``he``, ``she``, ``they`` (several people), ``group``, ``?`` (a person) or ``any``."""
         words = words_of(name, 0, len(name))
         who = _who(words)
         if who in self._gender:
@@ -521,7 +524,7 @@ class People:
             if _BODY.search(head):
                 return "group"
             return "they" if head == "people" or re.search(r"[^s]s$", head) else "?"
-        return "?" if len(words) == 1 and not words[0][2].isupper() else "group"
+        return "any" if len(words) == 1 and not words[0][2].isupper() else "group"
 
 
 def _head(word: str) -> str:

@@ -33,22 +33,25 @@ __all__ = ["same_speaker", "speech_at", "speeches"]
 
 _LONGEST_UNIT = 4_000  # characters of a sentence that are read
 
-_ANYONE = "say tell add"
+_ANYONE = "say add"
 _CLAUSE = (
-    "announce argue claim explain insist warn note acknowledge admit allege assert caution complain "
+    "tell announce argue claim explain insist warn note acknowledge admit allege assert caution complain "
     "conclude confirm contend declare deny emphasize emphasise stress hint joke lament maintain "
     "mention observe predict promise pledge vow quip reaffirm recall recount reiterate remark reply "
     "report respond reveal state suggest testify tweet underline underscore write post affirm "
     "highlight echo counter concede boast brag muse opine retort exclaim express voice criticize "
-    "criticise condemn praise convey accuse urge threaten blast slam denounce agree disagree "
+    "criticise condemn praise convey accuse urge threaten denounce agree disagree "
     "speculate apologize proclaim advise recommend clarify disclose inform elaborate gush rave "
     "marvel plead demand promise repeat hail applaud decry rebuke assure swear"
 )
-_QUOTE_ONLY = (
+_QUOTE_ONLY = (  # only with a quotation: "called it █"
     "call describe dub label brand ask think believe feel find deem consider refer characterize "
-    "characterise read begin laugh shout yell scream whisper reject cite continue thank wonder "
-    "start offer sing chant reason share answer conclude tease deem defend dismiss portray speak "
-    "expect hope finish go comment tout warble preach"
+    "characterise cite thank wonder reject dismiss portray expect hope blast slam comment shout "
+    "defend read"
+)
+_BESIDE_ONLY = (  # only directly beside one: "█ she continued"
+    "begin continue start go laugh yell scream whisper offer sing chant reason share answer "
+    "tease speak finish tout preach smile chime interject cheer cry"
 )
 _IRREGULAR = {
     "say": "says said saying", "tell": "tells told telling", "think": "thinks thought",
@@ -74,7 +77,7 @@ def _forms(lemma: str) -> list[str]:
 
 _VERBS = {
     form: kind
-    for kind, lemmas in (("quote", _QUOTE_ONLY), ("clause", _CLAUSE), ("anyone", _ANYONE))
+    for kind, lemmas in (("beside", _BESIDE_ONLY), ("quote", _QUOTE_ONLY), ("clause", _CLAUSE), ("anyone", _ANYONE))
     for lemma in lemmas.split()
     for form in _forms(lemma)
 }
@@ -109,18 +112,19 @@ _FACTS = frozenset(  # also done without words: "added a run", "claimed gold"
     "add adds added claim claims claimed deny denies denied observe observes observed maintain "
     "maintains maintained announce promise promised note recall recalled repeat repeated counter "
     "countered admit admitted reveal revealed report reported declare declared post posted "
-    "demonstrate clarify disclose disclosed recount".split()
+    "demonstrate clarify disclose disclosed recount agree agrees agreed disagree confirm confirms "
+    "confirmed boast boasts boasted conclude concludes concluded read reads".split()
 )
 _FINITE = frozenset(
     "is are was were has have had will would can could should may might must did does do didn't "
     "isn't wasn't weren't won't wouldn't can't couldn't he she they it we i there".split()
 )
 _PASSIVE = frozenset("claimed described called dubbed labeled labelled denounced condemned".split())
-_BASE = frozenset(lemma for lemma in f"{_ANYONE} {_CLAUSE} {_QUOTE_ONLY}".split())
+_BASE = frozenset(lemma for lemma in f"{_ANYONE} {_CLAUSE} {_QUOTE_ONLY} {_BESIDE_ONLY}".split())
 _TRIMMED = frozenset(", . ; : — – - and but".split())
 _JOINS = frozenset("and but or".split())
 _JOINS_VERBS = frozenset("and but then though although while , or".split())
-_BEFORE_PARTICIPLE = frozenset("and , by in while before after — – - when".split())
+_BEFORE_PARTICIPLE = frozenset("and , by while before after — – - when".split())
 _TIMES = frozenset(
     "on in this last late early earlier monday tuesday wednesday thursday friday saturday sunday "
     "morning afternoon evening night week month year today yesterday ,".split()
@@ -345,7 +349,7 @@ class _Reading:
             own: _Voice | None = None
             if n and words[n - 1][2] == ":":
                 own = voice or subject
-            elif n == 0 and before is not None and (_spoke(before) or not new_paragraph):
+            elif (n == 0 or (n == 1 and words[0][2] in ("And", "But"))) and before is not None and (_spoke(before) or not new_paragraph):
                 own = before
             elif n and words[n - 1][2][0] in (HIDDEN, ".") and voice is not None:
                 own = voice
@@ -407,11 +411,16 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
         return found and _Frame(found, (i, i + 2), (i, found[1]), "anyone")
     if word in _PASSIVE and after == "by":
         found = subject_after(words, i + 2)
-        return found and _Frame(found, (i, i + 2), (i, found[1]), _VERBS[word])
+        if found is None or found[1] == len(words) or words[found[1]][2] not in ("to", "as"):
+            return None
+        return _Frame(found, (i, i + 2), (i, found[1]), _VERBS[word])
     if word in "—–" and i == 1 and words[0][2][0] == HIDDEN:
         found = subject_after(words, i + 1)
         if found and (found[1] == len(words) or words[found[1]][2] in ",."):
             return _Frame(found, (i, i + 1), (i, found[1]), "anyone")
+    if i == 0 and words[0][2] in ("Said", "Says", "Added", "Adds"):
+        found = subject_after(words, 1)
+        return found and _Frame(found, (0, 1), (0, found[1]), "anyone")
     phrase = None
     if word in _PHRASE_STARTS:
         phrase = next((p for p in _PHRASES if tuple(w for *_, w in words[i : i + len(p)]) == p), None)
@@ -432,23 +441,31 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
         if subject and subject[0] and words[subject[0] - 1][2] == "with":
             return _Frame(subject, verb, (subject[0] - 1, end), kind)
         left = skipped_left(words, i)
-        if left and words[left - 1][2] in _BEFORE_PARTICIPLE:
-            return _Frame(None, verb, (left - 1, end), kind)
+        if left and (
+            words[left - 1][2] in _BEFORE_PARTICIPLE
+            or (word in ("saying", "stating", "arguing", "claiming") and before[0].isalpha())
+        ):
+            first = left - 1 if words[left - 1][2] in _BEFORE_PARTICIPLE else left
+            return _Frame(None, verb, (first, end), kind)
+        return None
+    if kind == "beside" and not _adjoins(words, i):
         return None
     if (quoted or (before == "," and word in ("said", "says"))) and (
         found := subject_after(words, end)
     ):
-        tail = words[found[1]][2] if found[1] < len(words) else "."
-        if (quoted and (kind == "anyone" or plausible(words[slice(*found)]))) or (tail in ".," and not quoted):
+        ends = _tail(words, found[1], len(words)) or words[found[1]][2] in ",.;:—–(?!"
+        if ends and (not quoted or kind == "anyone" or plausible(words[slice(*found)])):
             return _Frame(found, verb, (i, found[1]), kind)
     left = skipped_left(words, i)
     if left is None or (after == "to" and word == "said"):
         return None
     subject = subject_before(words, i)
+    if subject is not None and subject[0] and words[subject[0] - 1][2] == "what":
+        return None
     if subject is None:
         if left == 0 or not (seen or words[left - 1][2] in ("and", "but")) or word in _BASE:
             return None
-        if words[left - 1][2] not in _JOINS_VERBS:
+        if words[left - 1][2] not in _JOINS_VERBS or not _tells(words, word, end):
             return None
         return _Frame(None, verb, (left - 1, end), kind)
     begin = _modified(words, subject[0])
@@ -458,13 +475,17 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
     )
     if not quoted and (
         (kind != "anyone" and not plausible(words[slice(*subject)]))
-        or (word in _NOUNS_TOO and not _told(after))
-        or (word in _FACTS and not _told(after) and not _clause(words[end:]))
+        or not _tells(words, word, end)
     ):
         return None
     if words[subject[1] - 1][2][-2:] in ("’s", "'s") and word not in ("said", "says", "told"):
         return None
     return _Frame(subject, verb, (begin, end), kind)
+
+
+def _adjoins(words: Sequence[Word], i: int) -> bool:
+    """True if a quotation ends a few words before the verb."""
+    return any(w[0] == HIDDEN for *_, w in words[max(0, i - 6) : i])
 
 
 def _modified(words: Sequence[Word], first: int) -> int:
@@ -475,6 +496,18 @@ def _modified(words: Sequence[Word], first: int) -> int:
     return begin if begin and words[begin - 1][2][0] in HIDDEN + "," else first
 
 
+def _tells(words: Sequence[Word], verb: str, end: int) -> bool:
+    """False if the word may be a noun, or a deed without words, and nothing told follows."""
+    after = words[end][2] if end < len(words) else "."
+    if verb not in _NOUNS_TOO | _FACTS or after[0] == HIDDEN or after == "that":
+        return True
+    if after in ",:" and end + 1 < len(words) and words[end + 1][2][0] == HIDDEN:
+        return True
+    return verb in _FACTS and after != "to" and (
+        _tail(words, end, len(words)) or _clause(words[end:])
+    )
+
+
 def _clause(words: Sequence[Word]) -> bool:
     """True if a finite verb comes before the next comma."""
     for *_, word in words[:14]:
@@ -483,10 +516,6 @@ def _clause(words: Sequence[Word]) -> bool:
         if word in _FINITE:
             return True
     return False
-
-
-def _told(after: str) -> bool:
-    return after[0] in HIDDEN + ",:" or after in ("that", "in", "on")
 
 
 def _apart(words: Sequence[Word], frame: _Frame) -> bool:
@@ -547,12 +576,13 @@ def _regions(
         block or inverted or (comma and _tail(words, after, last))
     ):  # fmt: skip
         hidden = next((k for k in range(after, last) if words[k][2][0] == HIDDEN), None)
-        if hidden is not None and words[hidden - 1][2] in ",:.—–":
+        if hidden is not None and (words[hidden - 1][2] in ",:.—–" or hidden - after <= 4):
             return [(first, left), (hidden, last)]
         if hidden is None and after < last and words[after][2] == "," and not block and not _tail(words, after, last):
             return [(first, last)]
         return [(first, left)]
-    if has_left and comma and more and after < last and words[after][2] == ",":
+    told = after + 1 < last and words[after][2] == "," and words[after + 1][2][0] != HIDDEN
+    if has_left and comma and more and told:
         return [(first, last)]
     return [(right, last)] if more else []
 
