@@ -42,6 +42,13 @@ _AUXILIARIES = _set(
     "is was were are be been being am has have had will would could can may might must should do "
     "does did not never n't isn't wasn't got get gets became become said says told"
 )
+_CONTRACTED = frozenset(
+    f"{who}{mark}{verb}"
+    for who in "i you he she it we they that there who".split()
+    for mark in "’'"
+    for verb in "s d ll m re ve".split()
+)
+_AUXILIARIES |= _CONTRACTED
 _BARRED = _set(
     "to would could can may might must should will did does do not never cannot is was were are be "
     "been being am didn't doesn't don't won't wouldn't can't couldn't wasn't isn't hasn't haven't "
@@ -195,6 +202,8 @@ def subject_before(words: Sequence[Word], i: int) -> tuple[int, int] | None:
     right = j - 1
     for mark in marks[:6]:
         aside = words[mark + 1 : right]
+        if aside and aside[0][2] in _AUXILIARIES:
+            return None
         if aside and right == j - 1 and 2 <= len(aside) <= 4 and all(_capital(w) for *_, w in aside):
             if not _bare(aside[-1][2]) in _ORGANISATION and "." not in aside[0][2]:
                 return mark + 1, right  # "the ministry's spokesman, Anna Lind, said"
@@ -205,7 +214,7 @@ def subject_before(words: Sequence[Word], i: int) -> tuple[int, int] | None:
             begin -= 1
         opening = words[begin][2] if begin < mark else ","
         found = _phrase_ending(words, mark)
-        if found is None:
+        if found is None or (found[0] and words[found[0] - 1][2] in _PREPOSITIONS):
             continue
         aside_like = begin > 0 and words[begin - 1][2] == "," and (
             opening[0].isdigit() or (opening[0].islower() and opening not in _CLAUSE)
@@ -324,8 +333,14 @@ def subject_after(words: Sequence[Word], i: int) -> tuple[int, int] | None:
         k += 1
     if k == i:
         return None
+    if k + 2 < len(words) and words[k][2] == "," and words[k - 1][2][0].islower():
+        last = k + 1  # "said his mother, Anna Lind"
+        while last < len(words) and _capital(words[last][2]):
+            last += 1
+        if last - k > 2 and (last == len(words) or words[last][2] in ",."):
+            return k + 1, last
     first = words[i][2].lower()
-    if first in PRONOUNS - {"who"}:
+    if first in PRONOUNS:
         return i, i + 1
     if first in ("i", "we", "you", "there", "nothing", "so", "yes", "no"):
         return None

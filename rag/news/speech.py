@@ -33,9 +33,9 @@ __all__ = ["same_speaker", "speech_at", "speeches"]
 
 _LONGEST_UNIT = 4_000  # characters of a sentence that are read
 
-_ANYONE = "say add"
+_ANYONE = "say tell add"
 _CLAUSE = (
-    "tell announce argue claim explain insist warn note acknowledge admit allege assert caution complain "
+    "announce argue claim explain insist warn note acknowledge admit allege assert caution complain "
     "conclude confirm contend declare deny emphasize emphasise stress hint joke lament maintain "
     "mention observe predict promise pledge vow quip reaffirm recall recount reiterate remark reply "
     "report respond reveal state suggest testify tweet underline underscore write post affirm "
@@ -453,8 +453,14 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
     if (quoted or (before == "," and word in ("said", "says"))) and (
         found := subject_after(words, end)
     ):
-        ends = _tail(words, found[1], len(words)) or words[found[1]][2] in ",.;:—–(?!"
-        if ends and (not quoted or kind == "anyone" or plausible(words[slice(*found)])):
+        if quoted:
+            ends = _tail(words, found[1], len(words)) or words[found[1]][2] in ",.;:—–(?!"
+            ends = ends and (kind == "anyone" or plausible(words[slice(*found)]))
+        elif found[1] == len(words) or words[found[1]][2] == ".":
+            ends = True
+        else:
+            ends = words[found[1]][2] == "," and subject_before(words, i) is None
+        if ends:
             return _Frame(found, verb, (i, found[1]), kind)
     left = skipped_left(words, i)
     if left is None or (after == "to" and word == "said"):
@@ -476,6 +482,7 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
     if not quoted and (
         (kind != "anyone" and not plausible(words[slice(*subject)]))
         or not _tells(words, word, end)
+        or (word in _TELL and after[0] == HIDDEN)
     ):
         return None
     if words[subject[1] - 1][2][-2:] in ("’s", "'s") and word not in ("said", "says", "told"):
@@ -518,9 +525,15 @@ def _clause(words: Sequence[Word]) -> bool:
     return False
 
 
+def _passive(words: Sequence[Word], frame: _Frame) -> bool:
+    return words[frame.verb[1] - 1][2] == "by"
+
+
 def _apart(words: Sequence[Word], frame: _Frame) -> bool:
     """True if the frame begins words of its own, not some inside the clause before it."""
     before = words[frame.span[0] - 1][2] if frame.span[0] else ""
+    if _passive(words, frame):
+        return False
     if frame.subject is None or before in ("and", "but", "while", ";", "though", "although", "whereas"):
         return True
     return before in ",—–" and _tail(words, frame.span[1], len(words))
@@ -528,7 +541,7 @@ def _apart(words: Sequence[Word], frame: _Frame) -> bool:
 
 def _reporter(words: Sequence[Word], frame: _Frame, free: int) -> bool:
     """True for ", Reuters reported" after a statement that is already somebody's."""
-    if frame.subject is None or frame.span[0] < free - 1:
+    if frame.subject is None or frame.span[0] < free - 1 or _passive(words, frame):
         return False
     between = words[free : frame.span[0]]
     return all(w in _TRIMMED for *_, w in between) and _tail(words, frame.span[1], len(words))
@@ -562,7 +575,9 @@ def _regions(
     comma = 0 < begin < len(words) and words[begin - 1][2] in ",—–"
     right = _clause_start(words, after, last)
     more = right < last and any(w[0].isalnum() or w[0] == HIDDEN for *_, w in words[right:last])
-    if words[frame.verb[1] - 1][2] == "by":
+    if begin > first and words[begin - 1][2] in ("and", "but", "while"):
+        first = begin
+    if _passive(words, frame):
         stop = next((k for k in range(after, last) if words[k][2] in ",—–.;"), last)
         return [(after, stop)]
     if words[frame.verb[0]][2].lower() == "according":
