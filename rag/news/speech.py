@@ -186,7 +186,6 @@ class _Reading:
         self.text = text
         self.quotations = quotations(text)
         self.outer = [q for q in self.quotations if q.depth == 0]
-        self.starts = [q.left for q in self.outer]
         self.masked = _hidden(text, self.outer)
         self.units = self._units(sentences)
         self.people = People(text)
@@ -197,7 +196,7 @@ class _Reading:
         """Sentences, those that a quotation spans joined."""
         units: list[tuple[int, int]] = []
         for start, end in sentences:
-            inside = bisect_left(self.starts, start) - 1
+            inside = bisect_left(self.outer, start, key=_left) - 1
             if units and inside >= 0 and self.outer[inside].right > start:
                 units[-1] = (units[-1][0], max(end, self.outer[inside].right))
             else:
@@ -256,7 +255,7 @@ class _Reading:
             if frame.span[0] == 0 and _tail(words, frame.span[1], len(words)):
                 regions = [] if self._beside(words, own) else regions
             for first, last in regions:
-                self._say(words, first, last, own, frame.kind)
+                self._say(words, first, last, own, frame.kind, self.outer)
             if not inside and (len(self.found) > mark or not regions):
                 voice, since = own, mark
                 free = max([frame.span[1], *(last for _, last in regions)])
@@ -278,9 +277,17 @@ class _Reading:
             via = span if _OUTLET.match(self.text[slice(*span)]) else None
         return _Voice(speaker, (part[0][0], part[-1][1]), verb, via)
 
-    def _say(self, words: list[Word], first: int, last: int, voice: _Voice, kind: str) -> None:
-        """Attribute words ``first`` to ``last``: their quotations, and the clause if they are
-        more than quotations."""
+    def _say(
+        self,
+        words: list[Word],
+        first: int,
+        last: int,
+        voice: _Voice,
+        kind: str,
+        among: Sequence[Quotation],
+    ) -> None:
+        """Attribute words ``first`` to ``last``: their quotations (of ``among``), and the clause
+        if they are more than quotations."""
         while first < last and words[first][2] in _TRIMMED:
             first += 1
         while last > first and words[last - 1][2] in _TRIMMED:
@@ -292,7 +299,7 @@ class _Reading:
         whole = not plain
         if plain and kind != "quote":
             self._add(voice, (start, end), direct=False)
-        for q in self.outer[bisect_left(self.starts, start) : bisect_left(self.starts, end)]:
+        for q in among[bisect_left(among, start, key=_left) : bisect_left(among, end, key=_left)]:
             inner = self.text[q.start : q.end]
             if self.framed.get(q.left) is None and (whole or not _title(inner)):
                 self._add(voice, (q.start, q.end), direct=True)
@@ -316,7 +323,7 @@ class _Reading:
 
     def _beside(self, words: list[Word], voice: _Voice) -> bool:
         """Attribute the quotation that ends where the sentence begins: "Khan said." after it."""
-        before = bisect_left(self.starts, words[0][0]) - 1
+        before = bisect_left(self.outer, words[0][0], key=_left) - 1
         if before < 0:
             return False
         q = self.outer[before]
@@ -341,7 +348,7 @@ class _Reading:
         for n, (start, _, word) in enumerate(words):
             if word[0] != HIDDEN:
                 continue
-            q = self.outer[bisect_right(self.starts, start) - 1]
+            q = self.outer[bisect_right(self.outer, start, key=_left) - 1]
             inner = self.text[q.start : q.end]
             after = words[n + 1][2] if n + 1 < len(words) else "."
             if q.left in self.framed or not _sentence_like(inner) or after[0].isalnum():
@@ -361,7 +368,7 @@ class _Reading:
 
     def _inside(self, outer: Quotation) -> None:
         """Quotations inside a quotation, where it names who said them."""
-        at = bisect_left(self.quotations, outer.left, key=lambda q: q.left) + 1
+        at = bisect_left(self.quotations, outer.left, key=_left) + 1
         held = []
         while at < len(self.quotations) and self.quotations[at].left < outer.right:
             held.append(self.quotations[at])
@@ -376,13 +383,13 @@ class _Reading:
             if frame.subject is None or words[frame.subject[0]][2].lower() in PRONOUNS:
                 continue
             voice = self._voice(words, frame, None)
-            for first, last in _regions(words, frame, 0, len(words)) if voice else []:
-                for q in inner:
-                    if words[first][0] <= q.left < words[last - 1][1] and not _title(
-                        self.text[q.start : q.end]
-                    ):
-                        assert voice is not None
-                        self._add(voice, (q.start, q.end), direct=True)
+            if voice is not None:
+                for first, last in _regions(words, frame, 0, len(words)):
+                    self._say(words, first, last, voice, "quote", inner)
+
+
+def _left(quotation: Quotation) -> int:
+    return quotation.left
 
 
 def _hidden(text: str, inner: Sequence[Quotation], offset: int = 0) -> str:
