@@ -30,10 +30,12 @@ from rag.datatypes import (
     QuoteMatch,
     RagError,
     Skipped,
+    Timeline,
 )
 from rag.index.opened import OpenIndex
 from rag.index.store import Listed
 from rag.llm.model import open_chat_model
+from rag.news.timeline import PASSAGES, listed, timeline
 from rag.reader import Reader
 from rag.resources import Resources, Use
 from rag.retrieve.filter import Filter, read_filter
@@ -292,6 +294,51 @@ class Assistant:
         with self._use() as state:
             return self._search(state, Understood(query, query), k, filter)[0]
 
+    def timeline(
+        self,
+        query: str,
+        *,
+        k: int = 50,
+        outlets: Iterable[str] | None = None,
+        speakers: Iterable[str] | None = None,
+        published_from: date | str | None = None,
+        published_to: date | str | None = None,
+        as_of: date | str | None = None,
+    ) -> Timeline:
+        """What the articles say on a topic, in order of publication, in exact quotes.
+
+        Args:
+            query: The topic: words, or a question.
+            k: So many sentences are weighed closely, and so many quotes come of them at most.
+            speakers: Only words of these people: their names, or whole words of them.
+
+        The others are as for ``answer``. Where there is nothing to show, ``notes`` say why.
+
+        Raises:
+            RagError: ``k`` is not positive, or as for ``answer``.
+        """
+        if k < 1:
+            raise RagError(f"k must be at least 1, got {k}; give how many quotes you want at most.")
+        filter = read_filter(as_of, outlets, published_from, published_to)
+        query = self._clean(query)
+        if not re.search(r"\w", query):
+            return Timeline(query, (), notes=("There is no topic to look for.",))
+        with self._use() as state:
+            index = state.index
+            hits, vector = self._search(state, Understood(query, query), PASSAGES * k, filter)
+            found = timeline(
+                query,
+                vector,
+                hits,
+                encode=index.encoder.encode,
+                fetch=index.store.sound_article,
+                attribute=lambda article, start, end: None,
+                most=k,
+                speakers=speakers,
+            )
+            notes = (*_filter_notes(state, filter), *_scope_notes(state, filter), *found.notes)
+            return dataclasses.replace(found, notes=notes)
+
     def locate(self, quote: str) -> QuoteMatch:
         """Whether, where and how exactly the corpus has pasted words (see ``QuoteMatch``)."""
         with self._use() as state:
@@ -443,6 +490,20 @@ def _filter_notes(state: Resources, filter: Filter) -> list[str]:
         missing = sorted(name for name in filter.outlets if name.casefold() not in known)
         if missing:
             notes.append(f"No article is from {', '.join(missing)}.")
+    return notes
+
+
+def _scope_notes(state: Resources, filter: Filter) -> list[str]:
+    """What a person should know of the whole corpus who looks for days or outlets in it."""
+    total, undated = state.index.store.article_counts()
+    notes = []
+    if total == undated:
+        notes.append("No article of the corpus has a date, so there is no time axis.")
+    known = state.index.rows.outlets
+    if filter.outlets is not None and not (
+        {name.casefold() for name in filter.outlets} <= {name.casefold() for name in known}
+    ):
+        notes.append(f"The outlets: {listed(sorted(known))}." if known else "None has an outlet.")
     return notes
 
 
