@@ -114,7 +114,7 @@ def timeline(
     found = in_order(query, quotes)
     notes = [*_lost_note(lost), *_full_note(sentences, most)]
     if not quotes:
-        notes.append("No sentence of the articles is on this topic.")
+        notes.append("No sentence of these articles is on this topic.")
     if wanted is not None and not quotes:
         # Who is quoted on it is known only without the filter.
         everybody = timeline(
@@ -244,10 +244,11 @@ def _citation(sentence: _Sentence, article: Article, said: Attribution | None) -
 
 
 def _foldable(one: Citation, other: Citation) -> bool:
-    """Whether two quotes say the same in nearly the same words."""
+    """Whether two quotes say the same in nearly the same words, with the same numbers."""
     from rapidfuzz import fuzz
 
-    return float(fuzz.ratio(one.quote, other.quote)) >= 85
+    numbers = [re.findall(r"\d+", quote.quote) for quote in (one, other)]
+    return numbers[0] == numbers[1] and fuzz.ratio(one.quote, other.quote) >= 85
 
 
 def _named(name: str, text: str) -> bool:
@@ -273,7 +274,7 @@ def _nobody_note(wanted: Sequence[str], everybody: Timeline) -> str:
     asked = " or ".join(f"“{name}”" for name in wanted) or "nobody"
     quotes = (*everybody.citations, *everybody.undated)
     if not quotes:
-        return "No sentence of the articles is on this topic, whoever says it."
+        return "No sentence of these articles is on this topic, whoever says it."
     counted = Counter(quote.speaker for quote in quotes if quote.speaker)
     if not counted:
         return f"No words of {asked} on this topic: the quotes on it name no speaker."
@@ -294,7 +295,9 @@ def listed(names: Sequence[str]) -> str:
 def _undated_note(undated: Sequence[Citation]) -> list[str]:
     if not undated:
         return []
-    what = "1 quote, from an article" if len(undated) == 1 else f"{len(undated)} quotes, of articles"
+    what = (
+        "1 quote, from an article" if len(undated) == 1 else f"{len(undated)} quotes, of articles"
+    )
     return [f"{what} without a date, listed apart."]
 
 
