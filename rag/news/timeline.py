@@ -155,20 +155,22 @@ def in_order(query: str, quotes: Iterable[Citation]) -> Timeline:
 def _hopeful(query: str, hits: Sequence[Hit]) -> list[_Sentence]:
     """The sentences that may be on the topic by their words and their passages, best first; the
     best of every article before the second of any."""
-    weights = {term: term_weight(term) for term in parse(query).terms or terms(query)}
+    # "how old" asks for a number, but "old ferry" is a topic.
+    about = parse(query).terms if query.endswith("?") else terms(query)
+    weights = {term: term_weight(term) for term in about}
     names = _names(query, hits)
     found: dict[str, list[_Sentence]] = {}
     for hit in hits:
         near = _NO_COSINE if hit.similarity is None else hit.similarity
         around = held(f"{hit.passage.title} {hit.passage.span.text}")
-        about = _PASSAGE * near - _NAMES * (1 - around.covered(names))
-        if not weights or about + around.covered(weights) < _LEAST_HOPE:
+        base = _PASSAGE * near - _NAMES * (1 - around.covered(names))
+        if not weights or base + around.covered(weights) < _LEAST_HOPE:
             continue
-        text, base = hit.passage.span.text, hit.passage.span.start
+        text, offset = hit.passage.span.text, hit.passage.span.start
         for start, end in hit.passage.sentences:
-            whole = text[with_antecedent(hit, start) - base : end - base]
-            score = about + held(whole).covered(weights)
-            score -= _FRAGMENT * _is_fragment(text[start - base : end - base])
+            whole = text[with_antecedent(hit, start) - offset : end - offset]
+            score = base + held(whole).covered(weights)
+            score -= _FRAGMENT * _is_fragment(text[start - offset : end - offset])
             if score >= _LEAST_HOPE:
                 new = _Sentence(hit, start, end, score)
                 found.setdefault(new.doc_id, []).append(new)
