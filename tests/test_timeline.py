@@ -109,6 +109,14 @@ def test_only_the_words_of_a_speaker_named_in_part_and_in_any_case():
     assert len(quotes(about("ferry", FERRY, EARLIER, speakers=["LIND", "Kurt"]))) == 2
 
 
+def test_the_words_of_a_speaker_are_found_behind_better_ones_of_the_outlet():
+    lines = [f"The ferry to the island sails at {hour} on Sunday." for hour in "3456"]
+    lines.append("The ferry is a bad old tub with no future, he said on Sunday.")
+    article = Article("f.txt", "Ferry", "\n\n".join(["Kurt Lindgren has a ferry.", *lines]))
+    assert quotes(about("ferry to the island", article, speakers=["Kurt"])) == []
+    assert quotes(about("ferry", article, speakers=["Kurt"])) == lines[-1:]
+
+
 def test_a_speaker_who_says_nothing_on_it_is_told_with_those_who_do():
     assert about("old ferry", FERRY, EARLIER, speakers="Holm").notes == (
         "No words of “Holm” on this topic; quoted on it: Kurt Lindgren, Anna Lind.",

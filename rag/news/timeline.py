@@ -109,6 +109,7 @@ def timeline(
     if wanted is not None:
         near = {doc_id for doc_id, article in sound.items() if _any_named(wanted, article.text)}
         sentences = [s for s in sentences if s.doc_id in near and _by(wanted, said(s))]
+    sentences = _in_turn(sentences)
     chosen = _chosen(_scored(sentences, vector, encode, most))
     quotes = [_citation(s, sound[s.doc_id], said(s)) for s in chosen]
     found = in_order(query, quotes)
@@ -153,13 +154,12 @@ def in_order(query: str, quotes: Iterable[Citation]) -> Timeline:
 
 
 def _hopeful(query: str, hits: Sequence[Hit]) -> list[_Sentence]:
-    """The sentences that may be on the topic by their words and their passages, best first; the
-    best of every article before the second of any."""
+    """The sentences that may be on the topic by their words and their passages."""
     # "how old" asks for a number, but "old ferry" is a topic.
     about = parse(query).terms if query.endswith("?") else terms(query)
     weights = {term: term_weight(term) for term in about}
     names = _names(query, hits)
-    found: dict[str, list[_Sentence]] = {}
+    found = []
     for hit in hits:
         near = _NO_COSINE if hit.similarity is None else hit.similarity
         around = held(f"{hit.passage.title} {hit.passage.span.text}")
@@ -172,12 +172,19 @@ def _hopeful(query: str, hits: Sequence[Hit]) -> list[_Sentence]:
             score = base + held(whole).covered(weights)
             score -= _FRAGMENT * _is_fragment(text[start - offset : end - offset])
             if score >= _LEAST_HOPE:
-                new = _Sentence(hit, start, end, score)
-                found.setdefault(new.doc_id, []).append(new)
-    ranked = [sorted(some, key=lambda s: (-s.score, s.start)) for some in found.values()]
-    ranked = [some[:_TRIED] for some in ranked]
-    rounds = itertools.zip_longest(*ranked)
-    return [s for some in rounds for s in sorted(filter(None, some), key=lambda s: -s.score)]
+                found.append(_Sentence(hit, start, end, score))
+    return found
+
+
+def _in_turn(sentences: Iterable[_Sentence]) -> list[_Sentence]:
+    """The best ``_TRIED`` of each article: the best of all articles before the second of any."""
+    rounds: dict[str, int] = Counter()
+    turns = []
+    for sentence in sorted(sentences, key=lambda s: (-s.score, s.doc_id, s.start)):
+        turns.append((rounds[sentence.doc_id], sentence))
+        rounds[sentence.doc_id] += 1
+    turns.sort(key=lambda turn: turn[0])
+    return [sentence for turn, sentence in turns if turn < _TRIED]
 
 
 def _names(query: str, hits: Sequence[Hit]) -> dict[str, float]:
