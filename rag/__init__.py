@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RagError,
         Skipped,
         Span,
+        Timeline,
     )
     from rag.evaluation.evaluate import evaluate
     from rag.evaluation.report import Report
@@ -47,7 +48,7 @@ _HOMES = {
 _RECORDS = (
     "Alternative Answer Article Citation CorpusError Difference Hit IndexMismatchError "
     "IndexNotFoundError IndexReport IndexWriteError ModelUnavailableError Passage "
-    "QuestionSetError QuoteMatch RagError Skipped Span"
+    "QuestionSetError QuoteMatch RagError Skipped Span Timeline"
 ).split()
 _HOMES |= dict.fromkeys(_RECORDS, "rag.datatypes")
 
@@ -72,6 +73,7 @@ __all__ = [
     "Report",
     "Skipped",
     "Span",
+    "Timeline",
     "answer",
     "build_index",
     "evaluate",

@@ -17,7 +17,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rag.datatypes import Answer, Citation, Hit, IndexReport, QuoteMatch, RagError, as_json
+from rag.datatypes import (
+    Answer,
+    Citation,
+    Hit,
+    IndexReport,
+    QuoteMatch,
+    RagError,
+    Timeline,
+    as_json,
+)
 from rag.settings import Settings, load_settings
 
 _WIDTH = 92
@@ -71,6 +80,18 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
+    def filtered(added: argparse.ArgumentParser) -> None:
+        added.add_argument(
+            "--outlet", action="append", help="only this outlet (may be given again)"
+        )
+        added.add_argument(
+            "--from", dest="published_from", metavar="DATE", help="published on or after"
+        )
+        added.add_argument(
+            "--to", dest="published_to", metavar="DATE", help="published on or before"
+        )
+        added.add_argument("--as-of", metavar="DATE", help="as if later articles did not exist")
+
     def worded(added: argparse.ArgumentParser) -> None:
         added.add_argument(
             "--llm",
@@ -86,10 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--json", action="store_true", help="print the report as JSON")
     ask = command("ask", _ask, "answer a question in exact quotes")
     ask.add_argument("question")
-    ask.add_argument("--outlet", action="append", help="only this outlet (may be given again)")
-    ask.add_argument("--from", dest="published_from", metavar="DATE", help="published on or after")
-    ask.add_argument("--to", dest="published_to", metavar="DATE", help="published on or before")
-    ask.add_argument("--as-of", metavar="DATE", help="as if later articles did not exist")
+    filtered(ask)
     ask.add_argument(
         "--error-rate",
         type=float,
@@ -102,6 +120,14 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("query")
     search.add_argument("-k", type=int, default=10, help="how many (default: 10)")
     search.add_argument("--json", action="store_true", help="print a Hit as JSON, one a line")
+    timeline = command("timeline", _timeline, "quotes on a topic, in order of publication")
+    timeline.add_argument("query")
+    filtered(timeline)
+    timeline.add_argument(
+        "--speaker", action="append", help="only words of this person (may be given again)"
+    )
+    timeline.add_argument("-k", type=int, default=50, help="most quotes (default: 50)")
+    timeline.add_argument("--json", action="store_true", help="print the Timeline as JSON")
     locate = command("locate", _locate, "find pasted words: whether, where and how exactly")
     locate.add_argument("quote")
     locate.add_argument("--json", action="store_true", help="print the QuoteMatch as JSON")
@@ -184,6 +210,26 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
             print(_hit_text(hit))
     if not hits and not options.json:
         print("No passage found.")
+    return 0
+
+
+def _timeline(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.assistant import Assistant
+
+    with Assistant.open(settings.index, settings=settings, llm="") as assistant:
+        found = assistant.timeline(
+            options.query,
+            k=options.k,
+            outlets=options.outlet,
+            speakers=options.speaker,
+            published_from=options.published_from,
+            published_to=options.published_to,
+            as_of=options.as_of,
+        )
+    if options.json:
+        _print_json(found)
+    else:
+        print(timeline_text(found))
     return 0
 
 
@@ -273,9 +319,14 @@ def _print_json(record: Any) -> None:
     print(json.dumps(as_json(record), ensure_ascii=False))
 
 
-def _wrap(text: str, indent: str = "") -> str:
+def _wrap(text: str, indent: str = "", first: str | None = None) -> str:
+    """A paragraph; ``first`` stands before its first line in place of ``indent``."""
     return textwrap.fill(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        text,
+        _WIDTH,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
     )
 
 
@@ -344,6 +395,59 @@ def match_text(match: QuoteMatch) -> str:
         lines.append(_wrap(f"“{citation.quote}”", "  "))
         lines.append(_citation_text(citation, "  "))
     return "\n".join(lines)
+
+
+def timeline_text(found: Timeline) -> str:
+    """A timeline for a terminal: a day, a bar, the quotes; the gaps between days in words."""
+    lines = []
+    last: date | None = None
+    for citation in found.citations:
+        day = citation.published
+        assert day is not None  # its record sees to that
+        if last is not None and day > last:
+            lines += [_BAR, f"{'':{_DAY}} ┊  {_apart((day - last).days)}", _BAR]
+        elif last is not None:
+            lines.append(_BAR)
+        lines.append(_event_text(citation, "" if day == last else f"{day:%-d %b %Y}", "●"))
+        last = day
+    if found.undated:
+        lines += ["", "Without a date:"] if lines else ["Without a date:"]
+    for citation in found.undated:
+        lines.append(_event_text(citation, "", "○"))
+    notes = [_wrap(f"Note: {note}") for note in found.notes]
+    return "\n\n".join(["\n".join(lines)] * bool(lines) + notes)
+
+
+_DAY = 11
+"""Width of the column of days ("30 Mar 2025")."""
+_BAR = f"{'':{_DAY}} │"
+
+
+def _event_text(citation: Citation, day: str, point: str) -> str:
+    bar = f"{_BAR}  "
+    lines = [_wrap(f"“{citation.quote}”", bar, f"{day:>{_DAY}} {point}  ")]
+    if citation.speaker:
+        via = citation.attribution.via if citation.attribution else None
+        lines.append(f"{bar}says: {citation.speaker}{f', reported by {via}' if via else ''}")
+    lines.append(_citation_text(citation, bar))
+    for other in citation.also_in:
+        place = f"{other.doc_id}:{other.start}-{other.end}"
+        lines.append(
+            f"{bar}also in: {source_line(other.title, other.outlet, other.published, place)}"
+        )
+    return "\n".join(lines)
+
+
+def _apart(days: int) -> str:
+    """A stretch of time in one unit, rounded.
+
+    >>> _apart(1), _apart(59), _apart(60), _apart(800)
+    ('1 day', '59 days', '2 months', '2 years')
+    """
+    for length, unit in ((365.25, "year"), (30.4375, "month")):
+        if days / length >= 1.95:
+            return f"{days / length:.0f} {unit}s"
+    return "1 day" if days == 1 else f"{days} days"
 
 
 def _report_text(report: IndexReport, index: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import re
@@ -30,11 +31,13 @@ from rag.datatypes import (
     QuoteMatch,
     RagError,
     Skipped,
+    Timeline,
 )
-from rag.evidence import age_note, find, gather
+from rag.evidence import age_note, filter_notes, find, gather
 from rag.index.opened import OpenIndex
 from rag.index.store import Listed
 from rag.llm.model import open_chat_model
+from rag.news.timeline import PASSAGES, timeline
 from rag.resources import Resources, Use
 from rag.retrieve.filter import Filter, read_filter
 from rag.settings import Settings, load_settings
@@ -280,6 +283,53 @@ class Assistant:
             return []
         with self._use() as state:
             return find(state, Understood(query, query), filter, k)
+
+    def timeline(
+        self,
+        query: str,
+        *,
+        k: int = 50,
+        outlets: Iterable[str] | None = None,
+        speakers: Iterable[str] | None = None,
+        published_from: date | str | None = None,
+        published_to: date | str | None = None,
+        as_of: date | str | None = None,
+    ) -> Timeline:
+        """What the articles say on a topic, in order of publication, in exact quotes.
+
+        Args:
+            query: The topic: words, or a question.
+            k: So many sentences are weighed closely, and so many quotes come of them at most.
+            speakers: Only words of these people: their names, or whole words of them.
+
+        The others are as for ``answer``. Where there is nothing to show, ``notes`` say why.
+
+        Raises:
+            RagError: ``k`` is not positive, or as for ``answer``.
+        """
+        if k < 1:
+            raise RagError(f"k must be at least 1, got {k}; give how many quotes you want at most.")
+        filter = read_filter(as_of, outlets, published_from, published_to)
+        query = self._clean(query)
+        if not re.search(r"\w", query):
+            return Timeline(query, (), notes=("There is no topic to look for.",))
+        with self._use() as state:
+            index = state.index
+            found = timeline(
+                query,
+                index.encoder.encode([query])[0],
+                find(state, Understood(query, query), filter, PASSAGES * k),
+                encode=index.encoder.encode,
+                fetch=index.store.sound_article,
+                attribute=state.attribution,
+                most=k,
+                speakers=speakers,
+            )
+            notes = [*filter_notes(state, filter), *found.notes]
+            total, undated = index.store.article_counts()
+            if total == undated and not filter.by_date:
+                notes.insert(0, "No article of the corpus has a date, so there is no time axis.")
+            return dataclasses.replace(found, notes=tuple(notes))
 
     def locate(self, quote: str) -> QuoteMatch:
         """Whether, where and how exactly the corpus has pasted words (see ``QuoteMatch``)."""

@@ -191,7 +191,8 @@ class Citation:
     """A quote and where it stands; ``sha256`` is the hash of the article's whole text, ``answer``
     the (start, end) of the short answer inside the quote, as offsets into the article.
     ``attribution`` is who is reported to say it, ``speaker`` that person's name; both None where
-    the outlet speaks in its own voice."""
+    the outlet speaks in its own voice. ``also_in`` are nearly the same words in other articles,
+    folded into this one."""
 
     number: int
     doc_id: str
@@ -206,6 +207,7 @@ class Citation:
     speaker: str | None = None
     answer: tuple[int, int] | None = None
     attribution: Attribution | None = None
+    also_in: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,34 @@ class QuoteMatch:
     status: str
     citations: tuple[Citation, ...]
     differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Quotes on a topic, in order of publication.
+
+    Attributes:
+        citations: Of articles with a date, oldest first, numbered from 1.
+        undated: Of articles without one, numbered on.
+        notes: Lines for the person: what a filter left out, why there is nothing.
+
+    Raises:
+        ValueError: A quote of ``citations`` has no date or is older than the one before it, or
+            one of ``undated`` has a date.
+    """
+
+    query: str
+    citations: tuple[Citation, ...]
+    undated: tuple[Citation, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        days = [citation.published for citation in self.citations]
+        known = [day for day in days if day is not None]
+        if known != days or known != sorted(known):
+            raise ValueError("a timeline's quotes are dated, and oldest first")
+        if any(citation.published is not None for citation in self.undated):
+            raise ValueError("a quote with a date stands among those without")
 
 
 @dataclass(frozen=True, slots=True)

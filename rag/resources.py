@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import Any
 
 from rag.answering.phrases import Sorter
+from rag.corpus.sentences import sentence_spans
+from rag.datatypes import Article, Attribution
 from rag.index.opened import OpenIndex
+from rag.news.speech import speech_at, speeches
 from rag.reader import Reader, open_reader
 from rag.settings import Settings
+
+_KEPT = 2_000
+"""Of so many articles it is remembered who says what."""
 
 
 class Resources:
@@ -19,6 +26,7 @@ class Resources:
         self._settings = settings
         self._reader: Reader | None = None
         self._sorter: Sorter | None = None
+        self._speeches: OrderedDict[str, list[Attribution]] = OrderedDict()
         self._users = 0
         self._retired = False
         self._lock = threading.Lock()
@@ -38,6 +46,24 @@ class Resources:
             if self._sorter is None:
                 self._sorter = Sorter(self.index.encoder.encode)
             return self._sorter
+
+    def speeches(self, article: Article) -> list[Attribution]:
+        """Who says what in an article; remembered for the articles asked for last."""
+        with self._lock:
+            known = self._speeches.get(article.sha256)
+            if known is not None:
+                self._speeches.move_to_end(article.sha256)
+                return known
+        found = speeches(article.text, sentence_spans(article.text))
+        with self._lock:
+            self._speeches[article.sha256] = found
+            while len(self._speeches) > _KEPT:
+                self._speeches.popitem(last=False)
+        return found
+
+    def attribution(self, article: Article, start: int, end: int) -> Attribution | None:
+        """Who says the words from ``start`` to ``end``; None where the outlet itself does."""
+        return speech_at(self.speeches(article), start, end)
 
     def encoder(self) -> Any:
         """The question encoder, if it has been loaded: the next generation can use it again."""

@@ -304,6 +304,35 @@ def test_other_cited_places_of_the_article_are_marked_more_faintly(page):
     assert page.locator("#rag-found-article .rag-also").text_content() == HOSTILE[first:last]
 
 
+def test_a_topic_is_drawn_on_a_time_axis(page):
+    open_tab(page, "Timeline")
+    page.fill("#rag-topic input", "ticket for the ferry to Rønne")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#rag-timeline .rag-point")
+    assert "2 May 2023 – 11 February 2025" in page.inner_text("#rag-timeline .rag-span")
+    days = page.locator("#rag-timeline .rag-day").all_inner_texts()
+    assert days == ["2 May 2023", "11 February 2025"]
+    first, second = (page.locator("#rag-timeline .rag-point").nth(n) for n in range(2))
+    assert first.bounding_box()["x"] < second.bounding_box()["x"]
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    assert second.evaluate("e => e === document.activeElement")
+    assert "55 crowns" in page.inner_text("#rag-timeline .rag-lit")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#rag-timeline-article .rag-mark")
+    _, start, end = place_of(second)
+    mark = page.locator("#rag-timeline-article .rag-mark").text_content()
+    assert mark == DATED[1]["text"][start:end]
+    page.locator("#rag-topic-filter button").first.click()
+    page.locator("#rag-topic-outlets input").click()
+    page.get_by_role("option", name="Ystad Post").click()
+    page.wait_for_function("document.querySelectorAll('#rag-timeline .rag-point').length === 1")
+    assert page.locator("#rag-timeline .rag-day").all_inner_texts() == ["2 May 2023"]
+    page.fill("#rag-topic-from input", "2024-01-01")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#rag-timeline >> text=No sentence of these articles is on this topic.")
+
+
 def test_an_uploaded_article_answers_until_it_is_removed(page, index, tmp_path):
     story = tmp_path / "lighthouse.txt"
     story.write_text(
@@ -398,9 +427,15 @@ def test_nothing_stands_in_the_way_of_a_screen_reader(browser, server, theme):
     page.locator("#rag-settings button").first.click()
     page.get_by_role("button", name="Dislike").last.click()
     page.wait_for_selector("#rag-rating-send")
+    open_tab(page, "Timeline")
+    page.fill("#rag-topic input", "ticket for the ferry to Rønne")
+    page.keyboard.press("Enter")
+    page.locator("#rag-timeline .rag-point").first.click()
+    page.wait_for_selector("#rag-timeline-article .rag-mark")
+    page.locator("#rag-topic-filter button").first.click()
     page.evaluate(script)
     found = []
-    for name in ("Ask", "Look up a quote", "Articles", "Evaluation"):
+    for name in ("Ask", "Look up a quote", "Timeline", "Articles", "Evaluation"):
         open_tab(page, name)
         page.wait_for_timeout(400)
         result = page.evaluate(
@@ -472,7 +507,7 @@ def test_a_public_page_takes_nothing_in_and_asks_for_the_password_set(browser, i
         wait_for_page(page)
         assert ask(page, WORTH).startswith("$7 billion")
         names = page.get_by_role("tab").all_inner_texts()
-        assert names == ["Ask", "Look up a quote", "Articles"]
+        assert names == ["Ask", "Look up a quote", "Timeline", "Articles"]
         open_tab(page, "Articles")
         page.wait_for_selector("#rag-articles-table")
         for part in ("#rag-upload", "#rag-remove", "#rag-reindex"):

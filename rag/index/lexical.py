@@ -20,6 +20,7 @@ _WORD = re.compile(
     r"|\d+(?:[.,]\d+)*"  # 1,000  2.5
     r"|[^\W_]+(?:[’'][^\W_]+)*"  # won't  Trump’s
 )
+_APOSTROPHE = re.compile("[’']")
 
 STOPWORDS = frozenset(
     """a about an and any are as at be been being but by can could did do does for from had has
@@ -57,7 +58,7 @@ def words(text: str) -> list[str]:
         word = match.group()
         if "." in word or "," in word:
             word = word.replace(",", "") if word[0].isdigit() else word.replace(".", "")
-        found.append(re.split("[’']", word, maxsplit=1)[0])
+        found.append(_APOSTROPHE.split(word, maxsplit=1)[0])
     return found
 
 

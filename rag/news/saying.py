@@ -83,9 +83,7 @@ def told_by(
         speeches: Gives the speeches of an article, by its doc_id.
     """
     weights = {
-        stem(word): term_weight(stem(word))
-        for word in words(saying.about)
-        if word not in STOPWORDS
+        stem(word): term_weight(stem(word)) for word in words(saying.about) if word not in STOPWORDS
     }
     found, seen = [], set()
     for hit in hits:

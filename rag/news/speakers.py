@@ -68,7 +68,9 @@ _OCCASIONS = _set(
     "statement interview tweet post email e-mail letter speech video conference release briefing "
     "message hearing text podcast call thread report filing memo press appearance episode testimony"
 )
-_ROYAL = _set("king queen prince princess pope sir dame lord lady duke duchess saint st sister father")
+_ROYAL = _set(
+    "king queen prince princess pope sir dame lord lady duke duchess saint st sister father"
+)
 TITLES = _set(
     "president vice prime minister chancellor king queen prince princess pope senator "
     "representative congressman congresswoman governor mayor secretary general attorney judge "
@@ -204,7 +206,12 @@ def subject_before(words: Sequence[Word], i: int) -> tuple[int, int] | None:
         aside = words[mark + 1 : right]
         if aside and aside[0][2] in _AUXILIARIES:
             return None
-        if aside and right == j - 1 and 2 <= len(aside) <= 4 and all(_capital(w) for *_, w in aside):
+        if (
+            aside
+            and right == j - 1
+            and 2 <= len(aside) <= 4
+            and all(_capital(w) for *_, w in aside)
+        ):
             if not _bare(aside[-1][2]) in _ORGANISATION and "." not in aside[0][2]:
                 return mark + 1, right  # "the ministry's spokesman, Anna Lind, said"
         if aside and aside[0][2].lower() in ("and", "but", "so", "or", "while"):
@@ -282,7 +289,12 @@ def _name_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
             k -= 1
         elif joins and k > 1 and _capital(words[k - 2][2]):
             k -= 1
-        elif word == "the" and k > 2 and words[k - 2][2] in ("of", "for") and _capital(words[k - 3][2]):
+        elif (
+            word == "the"
+            and k > 2
+            and words[k - 2][2] in ("of", "for")
+            and _capital(words[k - 3][2])
+        ):
             k -= 1
         else:
             break
@@ -325,7 +337,12 @@ def subject_after(words: Sequence[Word], i: int) -> tuple[int, int] | None:
             and low in ("of", "for", "the", "and")
         ):  # fmt: skip
             break
-        if named and word[0].islower() and low not in ("of", "for", "the", "and") and low[-1:] != "s":
+        if (
+            named
+            and word[0].islower()
+            and low not in ("of", "for", "the", "and")
+            and low[-1:] != "s"
+        ):
             if not _ROLE.search(low) and low not in ("de", "al", "bin", "van", "von", "der", "la"):
                 break
         if word[0] == HIDDEN and (not named or len(word) > 19):
@@ -345,7 +362,7 @@ def subject_after(words: Sequence[Word], i: int) -> tuple[int, int] | None:
     if first in ("i", "we", "you", "there", "nothing", "so", "yes", "no"):
         return None
     if _capital(words[k - 1][2]) and words[k - 1][2][-1] not in "’'":
-        name = _name_ending(words[: k], k)
+        name = _name_ending(words[:k], k)
         if name is not None:
             return (max(name[0], i), k) if first != "the" or name[0] > i + 1 else (i, k)
     return (i, k) if first in _DETERMINERS or words[k - 1][2][0].isalpha() else None
@@ -365,7 +382,9 @@ def plausible(words: Sequence[Word]) -> bool:
 def key(name: str) -> tuple[str, ...]:
     """The words of a name that tell people apart: without titles, articles and possessives."""
     words = [_bare(m.group()) for m in _WORD.finditer(name) if m.group()[0].isalnum()]
-    kept = [w for w in words if w not in TITLES and w not in ("the", "a", "an", "us", "u.s", "jr", "sr")]
+    kept = [
+        w for w in words if w not in TITLES and w not in ("the", "a", "an", "us", "u.s", "jr", "sr")
+    ]
     return tuple(kept or words)
 
 
@@ -437,7 +456,9 @@ class People:
         start, end = words[0][0], words[-1][1]
         if all(_capital(w) or w in _PARTICLES for *_, w in words):
             found = self.named(words)
-        elif len(words) > 1 and (name == "the" or words[0][2][-2:] in _POSSESSIVE or _capital(words[0][2])):
+        elif len(words) > 1 and (
+            name == "the" or words[0][2][-2:] in _POSSESSIVE or _capital(words[0][2])
+        ):
             found = self._of_role(words)
         else:
             found = None
@@ -547,7 +568,9 @@ def _head(word: str) -> str:
 
 
 def _who(words: Sequence[Word]) -> _Who:
-    run = [_bare(w) for *_, w in words if w[0].isalnum() and _bare(w) not in ("jr", "sr", "ii", "iii")]
+    run = [
+        _bare(w) for *_, w in words if w[0].isalnum() and _bare(w) not in ("jr", "sr", "ii", "iii")
+    ]
     return (run[0], run[-1]) if run else ("", "")
 
 

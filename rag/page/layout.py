@@ -12,6 +12,7 @@ from rag.page.ask import build_ask
 from rag.page.evaluation import build_evaluation
 from rag.page.lookup import build_look_up
 from rag.page.programs import add_programs
+from rag.page.timeline import build_timeline
 from rag.settings import Settings
 
 STYLE = Path(__file__).with_name("style.css")
@@ -73,6 +74,8 @@ def build(assistant: Assistant, settings: Settings, examples: list[str]) -> gr.B
                 build_ask(page, assistant, settings, examples)
             with gr.Tab("Look up a quote"):
                 build_look_up(assistant)
+            with gr.Tab("Timeline"):
+                build_timeline(assistant)
             with gr.Tab("Articles"):
                 build_articles(assistant, settings)
             if not settings.public:

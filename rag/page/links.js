@@ -7,9 +7,29 @@ const open = (target, box) => {
   trigger('click', {ref: target.dataset.ref || target.getAttribute('href'), also: refs(box)});
 };
 element.addEventListener('click', (event) => {
-  const card = event.target.closest('.rag-card');
+  const card = event.target.closest('[data-ref]');
   if (card) open(card, element);
 });
+// A time axis is one stop of the Tab key; the arrow keys lead from point to point.
+element.addEventListener('keydown', (event) => {
+  const points = [...element.querySelectorAll('.rag-point')];
+  const at = points.indexOf(event.target);
+  const to = {ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: points.length - 1}[event.key];
+  if (at < 0 || !points[to]) return;
+  event.preventDefault();
+  points[at].tabIndex = -1;
+  points[to].tabIndex = 0;
+  points[to].focus();
+});
+// The quote of the point that is looked at stands out.
+const light = (event, on) => {
+  const ref = event.target.closest('.rag-point')?.dataset.ref;
+  for (const card of ref ? element.querySelectorAll('.rag-card') : []) {
+    if (card.dataset.ref === ref) card.classList.toggle('rag-lit', on);
+  }
+};
+for (const name of ['focusin', 'pointerover']) element.addEventListener(name, (e) => light(e, true));
+for (const name of ['focusout', 'pointerout']) element.addEventListener(name, (e) => light(e, false));
 const links = 'LINKS_OF';
 if (links) {
   document.addEventListener('click', (event) => {
@@ -35,7 +55,7 @@ if (links) {
   const names = {
     '#rag-question .submit-button': 'Ask',
     '#rag-question .stop-button': 'Stop',
-    '#rag-settings .calendar': 'Choose a day',
+    '#rag-settings .calendar, #rag-topic-from .calendar, #rag-topic-to .calendar': 'Choose a day',
   };
   const name = () => {
     for (const [kind, words] of Object.entries(names)) {
