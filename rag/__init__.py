@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         IndexReport,
         IndexWriteError,
         ModelUnavailableError,
+        Overview,
         Passage,
         QuestionSetError,
         QuoteMatch,
@@ -46,7 +47,7 @@ _HOMES = {
 }
 _RECORDS = (
     "Alternative Answer Article Citation CorpusError Difference Hit IndexMismatchError "
-    "IndexNotFoundError IndexReport IndexWriteError ModelUnavailableError Passage "
+    "IndexNotFoundError IndexReport IndexWriteError ModelUnavailableError Overview Passage "
     "QuestionSetError QuoteMatch RagError Skipped Span"
 ).split()
 _HOMES |= dict.fromkeys(_RECORDS, "rag.datatypes")
@@ -65,6 +66,7 @@ __all__ = [
     "IndexReport",
     "IndexWriteError",
     "ModelUnavailableError",
+    "Overview",
     "Passage",
     "QuestionSetError",
     "QuoteMatch",

@@ -308,6 +308,27 @@ class IndexReport:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a corpus holds, in numbers.
+
+    Attributes:
+        articles: How many there are.
+        by_outlet: (outlet, articles), most first; the outlet is None where it is not stated.
+        by_month: ("2025-03", articles) for each month that has any, in order.
+        undated: Articles without a date.
+        copies: Stories that more than one article tells in nearly the same words.
+        copied: Articles that tell one of them.
+    """
+
+    articles: int
+    by_outlet: tuple[tuple[str | None, int], ...]
+    by_month: tuple[tuple[str, int], ...]
+    undated: int
+    copies: int
+    copied: int
+
+
 def as_json(value: Any) -> Any:
     """A record as JSON values, with exactly its field names; dates in ISO form."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -64,7 +64,7 @@ def _empty() -> MinHash:
     return MinHash(PERMUTATIONS, hashfunc=zlib.crc32, scheme="affine32")
 
 
-def read_minhash(stored: bytes) -> np.ndarray:
+def read_minhash(stored: bytes | bytearray) -> np.ndarray:
     """Stored signatures, one after the other, as an array of shape (n, ``PERMUTATIONS``)."""
     return np.frombuffer(stored, "<u4").reshape(-1, PERMUTATIONS)
 
@@ -82,6 +82,23 @@ def alike(
     shared = jaccard * (runs + other_runs) / (1 + jaccard)
     contained = shared / np.minimum(runs, other_runs)
     return np.asarray((jaccard >= _LEAST_JACCARD) & (contained >= _LEAST_CONTAINED))
+
+
+def copies_of(doc_id: str, rows: list[tuple[str, int, bytes]]) -> list[str]:
+    """Who among those that tell one story is a copy of ``doc_id`` itself, in the order given.
+
+    Args:
+        doc_id: One of them.
+        rows: doc_id, runs and MinHash of each, as stored.
+    """
+    if not rows:
+        return []
+    names = [name for name, _, _ in rows]
+    runs = np.array([count for _, count, _ in rows])
+    minhashes = read_minhash(b"".join(minhash for _, _, minhash in rows))
+    own = names.index(doc_id)
+    found = alike(minhashes[[own]], runs[[own]], minhashes, runs)
+    return [names[at] for at in np.flatnonzero(found) if at != own]
 
 
 def stories(minhashes: np.ndarray, runs: np.ndarray) -> np.ndarray:
