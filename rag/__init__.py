@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         IndexReport,
         IndexWriteError,
         ModelUnavailableError,
+        Overview,
         Passage,
         QuestionSetError,
         QuoteMatch,
@@ -47,7 +48,7 @@ _HOMES = {
 }
 _RECORDS = (
     "Alternative Answer Article Citation CorpusError Difference Hit IndexMismatchError "
-    "IndexNotFoundError IndexReport IndexWriteError ModelUnavailableError Passage "
+    "IndexNotFoundError IndexReport IndexWriteError ModelUnavailableError Overview Passage "
     "QuestionSetError QuoteMatch RagError Skipped Span Timeline"
 ).split()
 _HOMES |= dict.fromkeys(_RECORDS, "rag.datatypes")
@@ -66,6 +67,7 @@ __all__ = [
     "IndexReport",
     "IndexWriteError",
     "ModelUnavailableError",
+    "Overview",
     "Passage",
     "QuestionSetError",
     "QuoteMatch",

@@ -13,15 +13,17 @@ import os
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.datatypes import (
     Answer,
     Citation,
     Hit,
     IndexReport,
+    Overview,
     QuoteMatch,
     RagError,
     Timeline,
@@ -29,7 +31,12 @@ from rag.datatypes import (
 )
 from rag.settings import Settings, load_settings
 
+if TYPE_CHECKING:
+    from rag.index.store import Listed
+
 _WIDTH = 92
+_SHOWN = 10
+"""Outlets, stories and articles that an overview names."""
 _REASONS = {
     "empty_question": "There is no question to answer.",
     "not_in_corpus": "Not in the corpus: no passage answers this well enough to be quoted.",
@@ -131,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     locate = command("locate", _locate, "find pasted words: whether, where and how exactly")
     locate.add_argument("quote")
     locate.add_argument("--json", action="store_true", help="print the QuoteMatch as JSON")
+    corpus = command("corpus", _corpus, "what the corpus holds: outlets, months, copies, no date")
+    corpus.add_argument("--json", action="store_true", help="print the Overview as JSON")
     evaluate = command("evaluate", _evaluate, "measure the answers on a question set")
     evaluate.add_argument("questions", type=Path, help="JSONL, an object a line (see the README)")
     evaluate.add_argument("--out", type=Path, help="folder for report.html, records and scores")
@@ -242,6 +251,18 @@ def _locate(options: argparse.Namespace, settings: Settings) -> int:
         _print_json(match)
     else:
         print(match_text(match))
+    return 0
+
+
+def _corpus(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.assistant import Assistant
+
+    with Assistant.open(settings.index, settings=settings, llm="") as assistant:
+        found = assistant.overview()
+        if options.json:
+            _print_json(found)
+        else:
+            print(overview_text(found, assistant.copy_groups(_SHOWN), assistant.undated(_SHOWN)))
     return 0
 
 
@@ -448,6 +469,44 @@ def _apart(days: int) -> str:
         if days / length >= 1.95:
             return f"{days / length:.0f} {unit}s"
     return "1 day" if days == 1 else f"{days} days"
+
+
+def overview_text(
+    found: Overview, groups: Sequence[Sequence[Listed]], undated: Sequence[Listed]
+) -> str:
+    """An overview for a terminal, with the stories and the undated articles that are named."""
+    outlets = [(outlet or "not stated", count) for outlet, count in found.by_outlet]
+    parts = [
+        found.in_words(),
+        _bars("By outlet", outlets[:_SHOWN], len(outlets)),
+        _bars("By month", found.by_month, len(found.by_month)),
+    ]
+    if groups:
+        lines = [f"Copies of one story ({found.copies:,}):"]
+        for group in groups:
+            lines += [f"  {len(group)} articles", *("    " + _listed_text(one) for one in group)]
+        parts.append(_and_more(lines, found.copies - len(groups)))
+    if undated:
+        lines = [f"No date ({found.undated:,}):", *("  " + _listed_text(one) for one in undated)]
+        parts.append(_and_more(lines, found.undated - len(undated)))
+    return "\n\n".join(parts)
+
+
+def _bars(head: str, counts: Sequence[tuple[str, int]], total: int) -> str:
+    most = max((count for _, count in counts), default=1)
+    lines = [
+        f"  {name[:40]:40} {count:8,} {'█' * max(1, round(30 * count / most))}"
+        for name, count in counts
+    ]
+    return _and_more([f"{head}:", *(lines or ["  none"])], total - len(counts))
+
+
+def _listed_text(listed: Listed) -> str:
+    return source_line(listed.title, listed.outlet, listed.published, listed.doc_id)
+
+
+def _and_more(lines: list[str], more: int) -> str:
+    return "\n".join([*lines, f"  … and {more:,} more"] if more > 0 else lines)
 
 
 def _report_text(report: IndexReport, index: Path) -> str:

@@ -28,6 +28,7 @@ from rag.datatypes import (
     Hit,
     IndexMismatchError,
     IndexNotFoundError,
+    Overview,
     QuoteMatch,
     RagError,
     Skipped,
@@ -377,6 +378,21 @@ class Assistant:
         """Every outlet's name, sorted."""
         with self._use() as state:
             return state.index.store.outlets()
+
+    def overview(self) -> Overview:
+        """How many articles there are, by outlet, by month, without a date and in copies."""
+        with self._use() as state:
+            return state.index.store.overview()
+
+    def copy_groups(self, limit: int = 20, offset: int = 0) -> list[list[Listed]]:
+        """Stories told by several articles in nearly the same words; see ``Store.copy_groups``."""
+        with self._use() as state:
+            return state.index.store.copy_groups(limit, offset)
+
+    def undated(self, limit: int = 50) -> list[Listed]:
+        """The first ``limit`` articles without a date, ordered by doc_id."""
+        with self._use() as state:
+            return state.index.store.undated(limit)
 
     def as_retriever(self, k: int = 8) -> BaseRetriever:
         """A LangChain retriever over this assistant: ``Document``s of passage texts with

@@ -338,6 +338,48 @@ class IndexReport:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What a corpus holds, in numbers.
+
+    Attributes:
+        articles: How many there are.
+        by_outlet: (outlet, articles), most first; the outlet is None where it is not stated.
+        by_month: ("2025-03", articles) for each month that has any, in order.
+        undated: Articles without a date.
+        copies: Stories that more than one article tells in nearly the same words.
+        copied: Articles that tell one of them.
+    """
+
+    articles: int
+    by_outlet: tuple[tuple[str | None, int], ...]
+    by_month: tuple[tuple[str, int], ...]
+    undated: int
+    copies: int
+    copied: int
+
+    def in_words(self) -> str:
+        """The same in a line.
+
+        >>> Overview(3, (("Ystad Post", 2), (None, 1)), (("2025-03", 2),), 1, 1, 2).in_words()
+        '3 articles from 1 outlet; 1 without a date; 1 story told by 2 of them in nearly the same words.'
+        """
+        outlets = sum(outlet is not None for outlet, _ in self.by_outlet)
+        first = counted(self.articles, "article")
+        parts = [f"{first} from {counted(outlets, 'outlet')}" if outlets else first]
+        if self.undated:
+            parts.append(f"{self.undated:,} without a date")
+        if self.copies:
+            stories = counted(self.copies, "story", "stories")
+            parts.append(f"{stories} told by {self.copied:,} of them in nearly the same words")
+        return "; ".join(parts) + "."
+
+
+def counted(count: int, noun: str, nouns: str = "") -> str:
+    """A number with its noun: "1 story", "1,200 stories"."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
 def as_json(value: Any) -> Any:
     """A record as JSON values, with exactly its field names; dates in ISO form."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from rag.answering.prose import MAX_CHARS, unsupported
-from rag.answering.tokens import amounts, folded, tokens
+from rag.news.tokens import amounts, folded, tokens
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 import mutations

@@ -841,29 +841,6 @@ def test_listing_walks_no_texts(store: Store) -> None:
         assert "COVERING INDEX articles_" in plan[0], (query, plan)
 
 
-def test_listing_of_a_store_from_before_uploads_were_known(store: Store, tmp_path: Path) -> None:
-    import sqlite3
-
-    old = shutil.copy(tmp_path / "store.sqlite", tmp_path / "old.sqlite")
-    with sqlite3.connect(old) as db:
-        db.executescript(
-            "DROP TABLE uploaded; DROP INDEX articles_listing; DROP INDEX articles_by_text"
-        )
-    db.close()
-    opened = Store(Path(old))
-    assert opened.listing("daily")[0] == 2
-    assert opened.listing()[1][3].upload is None
-    assert len(opened.texts()) == 4
-    assert opened.uploaded() == {}
-    opened.close()
-    writer = StoreWriter(Path(old))  # as a build does with its copy
-    writer.set_uploaded({"d.txt": "bread.jsonl"})
-    writer.close()
-    opened = Store(Path(old))
-    assert opened.listing()[1][3].upload == "bread.jsonl"
-    opened.close()
-
-
 # The tab
 
 

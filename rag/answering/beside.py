@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 
-from rag.answering import tokens as tk
-from rag.answering.tokens import Amount, Day, Token
+from rag.news import tokens as tk
+from rag.news.tokens import Amount, Day, Token
 
 Range = tuple[int, int]
 """First token and the one after the last."""

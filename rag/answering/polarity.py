@@ -13,20 +13,11 @@ from collections.abc import Iterable, Iterator, Set
 from itertools import accumulate
 from typing import NamedTuple
 
-from rag.answering import tokens as tk
 from rag.answering.beside import Match, Side
-from rag.answering.tokens import Token
+from rag.news import tokens as tk
+from rag.news.tokens import Token
 
-_NOT = frozenset(
-    "not no never none nobody nothing neither nor without non hardly barely scarcely nowhere".split()
-)
 _ONLY = frozenset("only just merely simply".split())
-_REFUSING = frozenset(
-    map(
-        tk.key_of,
-        "refuse deny reject fail lack prevent stop ban forbid prohibit unable impossible cease halt".split(),
-    )
-)
 _LIGHT = frozenset("longer yet ever one body be have do any such much so that to".split())
 _NO_ADVERBS = frozenset(
     "apply reply supply rely imply comply multiply rally ally family fly july italy".split()
@@ -114,10 +105,6 @@ _OPPOSITES = [
 ]
 
 
-_DENYING = ("un", "non", "in", "ir")
-"""What makes of a word its opposite, where both words stand there."""
-
-
 class _Governor(NamedTuple):
     """A word that negates or hedges, the scope it does so in, and the focus it bears on.
 
@@ -183,7 +170,7 @@ def _has_denied(side: Side, word: Token) -> bool:
     """True for "unauthorized" where the word is "authorized"."""
     return any(
         prefix + form in side.keys | side.lows
-        for prefix in _DENYING
+        for prefix in tk.DENYING
         for form in (word.low, word.key)
     )
 
@@ -227,12 +214,12 @@ def _negates(side: Side, at: int, other: Side) -> bool:
         return not any(w.low[0].isdigit() for w in side.words[at + 2 : at + 3])
     if word.low == "nor" and "neither" in side.lows_of(at - 12, at):
         return False
-    if word.low in _NOT:
+    if word.low in tk.NOT:
         return not (following in _ONLY or _is_idiom(side, at))
     if (word.low, following) in (("rather", "than"), ("instead", "of"), ("yet", "to")):
         return True
     refuses = (
-        word.key in _REFUSING
+        word.key in tk.REFUSING
         or word.low == "unlikely"
         or (word.key == "declin" and following == "to")
     )
@@ -304,14 +291,14 @@ def _only(match: Match) -> Iterator[str]:
 def _count_only(side: Side) -> tuple[int, int]:
     """How often a side says "not only", or its like; how often "only" without the "not"."""
     before = [side.words[at - 1].low for at, w in enumerate(side.words) if at and w.low in _ONLY]
-    bound = sum(low in _NOT or low == "than" for low in before)
+    bound = sum(low in tk.NOT or low == "than" for low in before)
     return bound, len(before) - bound
 
 
 def _hedging(match: Match) -> Iterator[str]:
     """ "Did" for "may do"; "will do" for "did"."""
     said, source = match.said, match.source
-    ours = {w.key: 1 for w in said.words if w.key in _REFUSING}
+    ours = {w.key: 1 for w in said.words if w.key in tk.REFUSING}
     ours |= {w.key: level for w in said.words if (level := _level(w))}
     # "About selling" states no fact.
     back = {
@@ -379,7 +366,7 @@ def _opposites(match: Match, negated: tuple[list[int], list[int]]) -> Iterator[s
 def _prefixed(lows: Set[str]) -> Iterator[list[frozenset[str]]]:
     """A word and the one that only a prefix makes its opposite: "hurt", "unhurt"."""
     for low in lows:
-        for prefix in _DENYING:
+        for prefix in tk.DENYING:
             plain = low.removeprefix(prefix)
             if plain != low and len(plain) > 3 and plain in lows:
                 yield [frozenset([_form(low)]), frozenset([_form(plain)])]

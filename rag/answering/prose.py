@@ -14,11 +14,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from rag.answering import tokens as tk
 from rag.answering.beside import ALIAS_OF, Match, Side
 from rag.answering.polarity import turned
 from rag.answering.roles import misplaced, spliced
-from rag.answering.tokens import Amount, Token
+from rag.news import tokens as tk
+from rag.news.tokens import Amount, Token
 
 MAX_CHARS = 1_000
 """A longer sentence is no sentence of an answer; comparing names in pairs stays cheap."""

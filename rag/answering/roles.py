@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
 from itertools import pairwise, takewhile
 
-from rag.answering import tokens as tk
 from rag.answering.beside import Match, Range, Side
-from rag.answering.tokens import Token
+from rag.news import tokens as tk
+from rag.news.tokens import Token
 
 _MARGIN = 1.5
 """So much better must a name fit where another stands; chosen on the development half."""

@@ -414,6 +414,7 @@ class _Build:
         assert self._folder is not None
         store_writer.set_skipped(self.skipped)
         store_writer.set_uploaded(self._uploaded)
+        store_writer.tell_stories()
         store_writer.close()
         store = Store(self._folder / "store.sqlite")
         try:

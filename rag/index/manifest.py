@@ -17,9 +17,11 @@ from rag.corpus.chunk import CHUNKER_VERSION, TITLE_TOKENS
 from rag.datatypes import IndexMismatchError, IndexNotFoundError
 from rag.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the store, the arrays or the manifest change shape."""
-LIBRARIES = ("chromadb", "bm25s", "PyStemmer", "nupunkt", "openvino", "sentence-transformers")
+LIBRARIES = (
+    "chromadb", "bm25s", "PyStemmer", "nupunkt", "openvino", "sentence-transformers", "datasketch"
+)  # fmt: skip
 _NAME = "manifest.json"
 _REBUILD = "run python -m rag index to build it anew"
 

@@ -5,8 +5,9 @@ written again (a build works on a copy), so it is opened read-only and unlocked.
 
 Tables: ``articles`` (one row an article), ``passages`` (offsets into an article; ``id`` grows and
 is never reused), ``skipped`` (what the last build left out), ``uploaded`` (which articles came
-through the page, and from which file), ``phrases`` (FTS5 over normalised texts, row id = article
-id; it holds no text of its own).
+through the page, and from which file), ``copies`` (a signature of each article's text, and which
+story it tells if other articles tell it in the same words), ``phrases`` (FTS5 over normalised
+texts, row id = article id; it holds no text of its own).
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rag.datatypes import Article, Passage, Skipped, Span
+import numpy as np
+
+from rag.datatypes import Article, Overview, Passage, Skipped, Span
+from rag.index.copies import copies_of, read_minhash, signature, stories
 from rag.index.normalise import normalise
 
 _SCHEMA = """
@@ -39,18 +43,24 @@ CREATE TABLE passages (
 );
 CREATE INDEX passages_by_article ON passages(article);
 CREATE TABLE skipped (path TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE uploaded (doc_id TEXT PRIMARY KEY, file TEXT NOT NULL);
+CREATE TABLE copies (
+    article INTEGER PRIMARY KEY REFERENCES articles(id), story INTEGER, runs INTEGER NOT NULL,
+    minhash BLOB NOT NULL
+);
+CREATE INDEX copies_by_story ON copies(story) WHERE story NOT NULL;
+-- These two hold all that their readers ask for: none of them walks through the texts.
+CREATE INDEX articles_listing ON articles(doc_id, title, outlet, published);
+CREATE INDEX articles_by_text ON articles(sha256, doc_id);
 CREATE VIRTUAL TABLE phrases USING fts5(
     text, content='', tokenize='unicode61 remove_diacritics 0'
 );
 """
-_ADDITIONS = """
-CREATE TABLE IF NOT EXISTS uploaded (doc_id TEXT PRIMARY KEY, file TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS articles_listing ON articles(doc_id, title, outlet, published);
-CREATE INDEX IF NOT EXISTS articles_by_text ON articles(sha256, doc_id);
-"""
-"""What a store of an earlier version lacks; a build adds it to its copy, so they are no new format.
-The two indexes hold all that their readers ask for: none of them walks through the texts."""
 _LISTED = "title || char(10) || coalesce(outlet, '') || char(10) || doc_id"
+_LISTED_COLUMNS = (
+    "a.doc_id, a.title, a.outlet, a.published, "
+    "(SELECT file FROM uploaded u WHERE u.doc_id = a.doc_id)"
+)
 _ARTICLE_COLUMNS = "doc_id, title, text, outlet, published, url, sha256, source_sha256, metadata"
 
 
@@ -84,6 +94,10 @@ def _date(stored: str | None) -> date | None:
     return date.fromisoformat(stored) if stored else None
 
 
+def _listed(row: Sequence[Any]) -> Listed:
+    return Listed(row[0], row[1], row[2], _date(row[3]), row[4])
+
+
 def _article(row: Sequence[Any]) -> Article:
     return Article(
         doc_id=row[0],
@@ -109,9 +123,6 @@ class Store:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
-        # A store of an earlier version, which no build has changed since, has no such table.
-        found = self._db().execute("SELECT 1 FROM sqlite_master WHERE name = 'uploaded'")
-        self._has_uploaded = found.fetchone() is not None
 
     def _db(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -171,24 +182,78 @@ class Store:
         words = " ".join(search.split()).casefold()
         fold = "lower" if words.isascii() else "folded"
         where = f"WHERE instr({fold}({_LISTED}), :words)" if words else ""
-        upload = "(SELECT file FROM uploaded u WHERE u.doc_id = a.doc_id)"
         given = {"words": words, "limit": limit, "offset": offset}
         (total,) = self._db().execute(f"SELECT count(*) FROM articles {where}", given).fetchone()
         rows = self._db().execute(
-            "SELECT doc_id, title, outlet, published, "
-            f"{upload if self._has_uploaded else 'NULL'} FROM articles a {where} "
+            f"SELECT {_LISTED_COLUMNS} FROM articles a {where} "
             "ORDER BY doc_id LIMIT :limit OFFSET :offset",
             given,
         )
-        return int(total), [
-            Listed(doc_id, title, outlet, _date(published), file)
-            for doc_id, title, outlet, published, file in rows
+        return int(total), [_listed(row) for row in rows]
+
+    def undated(self, limit: int) -> list[Listed]:
+        """The first ``limit`` articles without a date, ordered by doc_id."""
+        rows = self._db().execute(
+            f"SELECT {_LISTED_COLUMNS} FROM articles a WHERE published IS NULL "
+            "ORDER BY doc_id LIMIT ?",
+            (limit,),
+        )
+        return [_listed(row) for row in rows]
+
+    def copies(self, doc_id: str) -> list[str]:
+        """doc_ids of the articles that are copies of this one (see ``rag.index.copies``), sorted;
+        [] if it has none, or there is no such article."""
+        rows = self._db().execute(
+            "SELECT a.doc_id, c.runs, c.minhash FROM articles own "
+            "JOIN copies known ON known.article = own.id JOIN copies c ON c.story = known.story "
+            "JOIN articles a ON a.id = c.article WHERE own.doc_id = ? ORDER BY a.doc_id",
+            (doc_id,),
+        )
+        return copies_of(doc_id, rows.fetchall())
+
+    def copy_groups(self, limit: int, offset: int = 0) -> list[list[Listed]]:
+        """``limit`` stories of which there are copies, from ``offset`` on: most copies first, then
+        by doc_id; each with its articles by date (those without one last), then by doc_id."""
+        stories = self._db().execute(
+            "SELECT c.story FROM copies c JOIN articles a ON a.id = c.article "
+            "WHERE c.story NOT NULL GROUP BY c.story ORDER BY count(*) DESC, min(a.doc_id) "
+            "LIMIT ? OFFSET ?",
+            (limit, offset),
+        )
+        query = (
+            f"SELECT {_LISTED_COLUMNS} FROM copies c JOIN articles a ON a.id = c.article "
+            "WHERE c.story = ? ORDER BY a.published IS NULL, a.published, a.doc_id"
+        )
+        return [
+            [_listed(row) for row in self._db().execute(query, found)] for found in list(stories)
         ]
+
+    def overview(self) -> Overview:
+        """How many articles there are, by outlet, by month, and in copies; no text is read."""
+        articles, undated = self.article_counts()
+        outlets = self._db().execute(
+            "SELECT outlet, count(*) FROM articles GROUP BY outlet "
+            "ORDER BY count(*) DESC, outlet IS NULL, outlet"
+        )
+        months = self._db().execute(
+            "SELECT substr(published, 1, 7) AS month, count(*) FROM articles "
+            "WHERE published NOT NULL GROUP BY month ORDER BY month"
+        )
+        found = self._db().execute(
+            "SELECT count(DISTINCT story), count(*) FROM copies WHERE story NOT NULL"
+        )
+        copies, copied = found.fetchone()
+        return Overview(
+            articles=articles,
+            by_outlet=tuple((outlet, count) for outlet, count in outlets),
+            by_month=tuple((month, count) for month, count in months),
+            undated=undated,
+            copies=copies,
+            copied=copied,
+        )
 
     def uploaded(self) -> dict[str, str]:
         """Articles that came through the page: the file in ``uploads/`` by doc_id."""
-        if not self._has_uploaded:
-            return {}
         return dict(self._db().execute("SELECT doc_id, file FROM uploaded"))
 
     def texts(self) -> dict[str, str]:
@@ -292,7 +357,6 @@ class StoreWriter:
         self._db.execute("PRAGMA synchronous = OFF")
         if fresh:
             self._db.executescript(_SCHEMA)
-        self._db.executescript(_ADDITIONS)
 
     def add(self, article: Article, passages: Iterable[Passage]) -> list[int]:
         """Insert an article with its passages; returns the passages' ids."""
@@ -314,6 +378,10 @@ class StoreWriter:
         ).lastrowid
         self._db.execute(
             "INSERT INTO phrases (rowid, text) VALUES (?, ?)", (row, normalise(article.text).text)
+        )
+        minhash, runs = signature(article.text)
+        self._db.execute(
+            "INSERT INTO copies (article, runs, minhash) VALUES (?, ?, ?)", (row, runs, minhash)
         )
         ids = []
         for passage in passages:
@@ -338,9 +406,29 @@ class StoreWriter:
             "INSERT INTO phrases (phrases, rowid, text) VALUES ('delete', ?, ?)",
             (row, normalise(text).text),
         )
+        self._db.execute("DELETE FROM copies WHERE article = ?", (row,))
         self._db.execute("DELETE FROM passages WHERE article = ?", (row,))
         self._db.execute("DELETE FROM articles WHERE id = ?", (row,))
         return passage_ids
+
+    def tell_stories(self) -> None:
+        """Find out anew which articles are copies of one story: call when all are added."""
+        # The order decides what is compared; by doc_id, it does not matter which came first.
+        rows = self._db.execute(
+            "SELECT c.article, c.runs, c.minhash FROM copies c JOIN articles a ON a.id = c.article "
+            "ORDER BY a.doc_id"
+        )
+        articles, counts, minhashes = [], [], bytearray()
+        for article, runs, minhash in rows:
+            articles.append(article)
+            counts.append(runs)
+            minhashes += minhash
+        told = stories(read_minhash(minhashes), np.array(counts))
+        self._db.execute("UPDATE copies SET story = NULL WHERE story NOT NULL")
+        self._db.executemany(
+            "UPDATE copies SET story = ? WHERE article = ?",
+            ((int(told[at]), articles[at]) for at in np.flatnonzero(np.bincount(told)[told] > 1)),
+        )
 
     def set_skipped(self, skipped: Iterable[Skipped]) -> None:
         """Replace the list of what was left out."""

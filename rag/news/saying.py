@@ -25,7 +25,7 @@ _FORMS = tuple(
         rf"(?:\s+(?:anything\s+)?{_ON}\s+(?P<about>.+))?$",
         rf"^what\s+(?:is|was|were|are)\s+(?P<who>.+?)[’']s?\s+(?:comments?|statements?|response|"
         rf"reaction|remarks?|words|views?|opinions?|position|stance|reply)(?:\s+{_ON}\s+(?P<about>.+))?$",
-        rf"^according\s+to\s+(?P<who>[^,?]+),\s*(?P<about>.+)$",
+        r"^according\s+to\s+(?P<who>[^,?]+),\s*(?P<about>.+)$",
     )
 )  # fmt: skip
 _NOBODY = frozenset("he she they it we you i people someone anyone the article articles".split())

@@ -212,7 +212,7 @@ def subject_before(words: Sequence[Word], i: int) -> tuple[int, int] | None:
             and 2 <= len(aside) <= 4
             and all(_capital(w) for *_, w in aside)
         ):
-            if not _bare(aside[-1][2]) in _ORGANISATION and "." not in aside[0][2]:
+            if _bare(aside[-1][2]) not in _ORGANISATION and "." not in aside[0][2]:
                 return mark + 1, right  # "the ministry's spokesman, Anna Lind, said"
         if aside and aside[0][2].lower() in ("and", "but", "so", "or", "while"):
             return None
@@ -304,7 +304,7 @@ def _name_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
         k += 1
     while k < j and not _capital(words[k][2]):
         k += 1
-    if k >= j or words[k][2] == "The" and k == j - 1:
+    if k >= j or (words[k][2] == "The" and k == j - 1):
         return None
     run = [w for *_, w in words[k:j]]
     owners = [n for n, w in enumerate(run) if w[-2:] in _POSSESSIVE]
@@ -482,7 +482,7 @@ class People:
         if first < len(words) and words[first][2].lower() in ("he", "she", "they"):
             found = self._pronoun(words[first][2].lower())
             return found and (found, words[first][:2])
-        while first < min(8, len(words)) and words[first][2][0].islower() or (
+        while (first < min(8, len(words)) and words[first][2][0].islower()) or (
             first < len(words) and words[first][2] in _NO_NAME
         ):  # fmt: skip
             if words[first][2] in _AUXILIARIES:

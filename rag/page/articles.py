@@ -28,6 +28,7 @@ from rag.index.uploads import (
     reindex,
     remove_upload,
 )
+from rag.page.pager import QUIET, Pager
 from rag.settings import Settings
 
 PAGE = 50
@@ -200,50 +201,31 @@ class _Table:
             buttons=[],
             elem_id="rag-articles-table",
         )
-        # "hidden", not False: what is not in the browser at all does not take a new value. Each for
-        # itself: a row's "hidden" is lost when its tab is opened.
-        with gr.Row(equal_height=True):
-            previous = gr.Button(
-                "Previous", size="sm", visible="hidden", elem_id="rag-articles-previous"
-            )
-            # Any number will do: ``view`` takes the nearest page there is.
-            self.number = gr.Number(1, label="Page", visible="hidden", elem_id="rag-articles-page")
-            following = gr.Button("Next", size="sm", visible="hidden", elem_id="rag-articles-next")
+        self.pager = Pager("articles")
         with gr.Accordion("Left out", open=False, visible=False) as self.accordion:
             self.left_out = gr.HTML("", elem_id="rag-articles-skipped")
-        self.inputs = [self.search, self.number]
+        self.inputs = [self.search, self.pager.number]
         self.outputs = [
             self.count,
             self.table,
-            self.number,
-            previous,
-            following,
+            *self.pager.outputs,
             self.accordion,
             self.left_out,
         ]
-        how = {"api_visibility": "private", "show_progress": "hidden"}
-        gr.on(None, lambda: self.shown("", 1), [], self.outputs, **how)
-        self.search.change(lambda search: self.shown(search, 1), self.search, self.outputs, **how)
-        self.number.submit(self.shown, self.inputs, self.outputs, **how)
-        previous.click(self._turner(-1), self.inputs, self.outputs, **how)
-        following.click(self._turner(1), self.inputs, self.outputs, **how)
+        gr.on(None, lambda: self.shown("", 1), [], self.outputs, **QUIET)
+        self.search.change(lambda search: self.shown(search, 1), self.search, self.outputs, **QUIET)
+        self.pager.turns(self.shown, [self.search], self.outputs)
 
     def shown(self, search: str, number: float | None) -> list[Any]:
         """What goes into ``outputs`` for a page of the articles found."""
         found = view(self._assistant, search, number)
-        shown = {"visible": True if found.pages > 1 else "hidden"}
         return [
             found.count,
             gr.update(value=found.rows),
-            gr.update(value=found.number, label=f"Page (of {found.pages:,})", **shown),
-            gr.update(**shown),
-            gr.update(**shown),
+            *self.pager.shown(found.number, found.pages),
             gr.update(visible=found.skipped > 0, label=f"Left out ({found.skipped:,})"),
             found.left_out,
         ]
-
-    def _turner(self, step: int) -> Callable[[str, float | None], list[Any]]:
-        return lambda search, number: self.shown(search, (number or 1) + step)
 
 
 class _Changes:
@@ -277,20 +259,18 @@ class _Changes:
                 no = gr.Button("No, keep it", elem_id="rag-remove-no")
 
         outputs = [self.result, self.chosen, self.really, *table.outputs]
-        private = {"api_visibility": "private"}
-        quiet = {**private, "show_progress": "hidden"}
         building = {
-            **private,
+            "api_visibility": "private",
             "show_progress_on": [self.result],
             # One build at a time: the others wait their turn in the page's queue.
             "concurrency_id": "index",
             "concurrency_limit": 1,
         }
-        gr.on(None, self._choices, [], self.chosen, **quiet)
+        gr.on(None, self._choices, [], self.chosen, **QUIET)
         files.upload(self._upload, [files, *table.inputs], [files, *outputs], **building)
-        ask.click(self._ask, self.chosen, [self.really, self.question, self.result], **quiet)
-        self.chosen.input(lambda: gr.update(visible=False), None, self.really, **quiet)
-        no.click(lambda: gr.update(visible=False), None, self.really, **quiet)
+        ask.click(self._ask, self.chosen, [self.really, self.question, self.result], **QUIET)
+        self.chosen.input(lambda: gr.update(visible=False), None, self.really, **QUIET)
+        no.click(lambda: gr.update(visible=False), None, self.really, **QUIET)
         yes.click(self._remove, [self.chosen, *table.inputs], outputs, **building)
         again.click(self._refresh, table.inputs, outputs, **building)
 

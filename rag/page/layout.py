@@ -9,6 +9,7 @@ import gradio as gr
 from rag.assistant import Assistant
 from rag.page.articles import build_articles
 from rag.page.ask import build_ask
+from rag.page.corpus import build_corpus
 from rag.page.evaluation import build_evaluation
 from rag.page.lookup import build_look_up
 from rag.page.programs import add_programs
@@ -78,6 +79,8 @@ def build(assistant: Assistant, settings: Settings, examples: list[str]) -> gr.B
                 build_timeline(assistant)
             with gr.Tab("Articles"):
                 build_articles(assistant, settings)
+            with gr.Tab("Corpus") as corpus:
+                build_corpus(assistant, corpus)
             if not settings.public:
                 with gr.Tab("Evaluation"):
                     build_evaluation(assistant, settings)

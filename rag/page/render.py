@@ -10,6 +10,8 @@ from rag.page.message import Place, Said, address, as_html
 
 FetchArticle = Callable[[str], Article | None]
 
+WHOLE = (0, 0)
+"""Start and end of a place that is an article from its beginning, nothing in it marked."""
 NO_SOURCES = (
     '<p class="rag-empty">The sources of an answer appear here: each quote with its headline, '
     "outlet and date. Click one to read it in its article.</p>"
@@ -72,6 +74,15 @@ def _marked(text: str, place: Place) -> str:
     return f"{as_html(text[:start])}<mark>{as_html(text[start:end])}</mark>{as_html(text[end:])}"
 
 
+def article_card(doc_id: str, title: str, outlet: str | None, published: date | None) -> str:
+    """A button that opens an article at its beginning."""
+    return (
+        '<button type="button" class="rag-card" '
+        f'data-ref="{as_html(address(Place("", doc_id, *WHOLE)))}">'
+        f"{source_line(title, outlet, published)}</button>"
+    )
+
+
 def fits(place: Place, article: Article) -> bool:
     """Whether the article has such a place."""
     return 0 <= place.start < place.end <= len(article.text)
@@ -93,9 +104,10 @@ def day(published: date | None) -> str:
 
 
 def article(place: Place, found: Article | None, others: Sequence[Place] = ()) -> str:
-    """An article with a place marked, and more faintly the others that lie in it; an explanation
-    if it is not there any more."""
-    if found is None or not fits(place, found):
+    """An article with a place marked (none if it is ``WHOLE``), and more faintly the others that
+    lie in it; an explanation if it is not there any more."""
+    whole = (place.start, place.end) == WHOLE
+    if found is None or not (whole or fits(place, found)):
         return _GONE
     faint = sorted(
         {
@@ -120,6 +132,7 @@ def article(place: Place, found: Article | None, others: Sequence[Place] = ()) -
         body += [as_html(found.text[at:start]), mark]
         at = end
     body.append(as_html(found.text[at:]))
+    marked = "" if whole else f", characters {place.start}–{place.end}"
     link = ""
     if found.url and found.url.startswith(("https://", "http://")):
         link = (
@@ -130,7 +143,7 @@ def article(place: Place, found: Article | None, others: Sequence[Place] = ()) -
         '<article class="rag-article"><header>'
         '<button type="button" class="rag-close" aria-label="Close the article">×</button>'
         f"{source_line(found.title, found.outlet, found.published)}{link}"
-        f"<br><small>{as_html(found.doc_id)}, characters {place.start}–{place.end}</small></header>"
+        f"<br><small>{as_html(found.doc_id)}{marked}</small></header>"
         '<div class="rag-text" tabindex="0" role="region" aria-label="Article text">'
         f"{''.join(body)}</div></article>"
     )

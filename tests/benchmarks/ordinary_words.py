@@ -1,4 +1,4 @@
-"""Writes ``rag/answering/ordinary.txt``: words that news mostly writes small within a sentence.
+"""Writes ``rag/news/ordinary.txt``: words that news mostly writes small within a sentence.
 
     python tests/benchmarks/ordinary_words.py DATA_FOLDER
 
@@ -31,7 +31,7 @@ def main() -> None:
     kept = sorted(
         w for w, n in small.items() if n >= LEAST and len(w) > 1 and capital[w] <= MOST_CAPITAL * n
     )
-    target = Path(__file__).parents[2] / "rag" / "answering" / "ordinary.txt"
+    target = Path(__file__).parents[2] / "rag" / "news" / "ordinary.txt"
     target.write_text("\n".join(kept) + "\n", encoding="utf-8")
 
 

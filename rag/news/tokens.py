@@ -88,6 +88,12 @@ _NEW_CLAUSE = frozenset(
     "that no not never nobody none nothing neither without he she they it we i you will would is was are were has had have can could may might".split()
 )
 
+NOT = frozenset(
+    "not no never none nobody nothing neither nor without non hardly barely scarcely nowhere".split()
+)
+DENYING = ("un", "non", "in", "ir")
+"""What makes of a word its opposite, where both words stand there."""
+
 _UNITS = {
     word: names.split()[0]
     for names in (
@@ -251,6 +257,13 @@ def base_of(low: str) -> str:
 
 
 _SAYING_STEMS = frozenset(stem(word) for word in _SAYING)
+REFUSING = frozenset(
+    map(
+        key_of,
+        "refuse deny reject fail lack prevent stop ban forbid prohibit unable impossible cease halt".split(),
+    )
+)
+"""Keys of words that deny what follows them."""
 
 
 def shared(one: str, other: str) -> int:
