@@ -360,8 +360,16 @@ def source_line(title: str, outlet: str | None, published: date | None, doc_id: 
 def _citation_text(citation: Citation, indent: str = "", *, quoted: bool = False) -> str:
     place = f"{citation.doc_id}:{citation.start}-{citation.end}"
     source = source_line(citation.title, citation.outlet, citation.published, place)
-    quote = "\n" + _wrap(f"“{citation.quote}”", "    ") if quoted else ""
-    return f"{indent}[{citation.number}] {source}{quote}"
+    lines = [f"{indent}[{citation.number}] {source}"]
+    if quoted:
+        lines.append(_wrap(f"“{citation.quote}”", "    "))
+    if citation.attribution:
+        lines.append(f"{indent}    {citation.attribution.in_words()}")
+    for other in citation.also_in:
+        place = f"{other.doc_id}:{other.start}-{other.end}"
+        also = source_line(other.title, other.outlet, other.published, place)
+        lines.append(f"{indent}    also in: {also}")
+    return "\n".join(lines)
 
 
 def answer_text(answer: Answer) -> str:
@@ -381,7 +389,7 @@ def answer_text(answer: Answer) -> str:
         worded = answer.model != "extractive"
         parts.append("\n".join(_citation_text(c, quoted=worded) for c in answer.citations))
         for other in answer.alternatives:
-            parts.append(f"A differing answer: {other.short_answer or ''}".rstrip(": "))
+            parts.append(f"{other.in_words()}: {other.short_answer or ''}".rstrip(": "))
             parts.extend(_wrap(paragraph) for paragraph in other.text.split("\n\n"))
             parts.append("\n".join(_citation_text(citation) for citation in other.citations))
         parts.append(f"Confidence {answer.confidence:.0%}, {answer.seconds:.2f} s, {answer.model}.")
@@ -447,15 +455,7 @@ _BAR = f"{'':{_DAY}} │"
 def _event_text(citation: Citation, day: str, point: str) -> str:
     bar = f"{_BAR}  "
     lines = [_wrap(f"“{citation.quote}”", bar, f"{day:>{_DAY}} {point}  ")]
-    if citation.speaker:
-        via = citation.attribution.via if citation.attribution else None
-        lines.append(f"{bar}says: {citation.speaker}{f', reported by {via}' if via else ''}")
     lines.append(_citation_text(citation, bar))
-    for other in citation.also_in:
-        place = f"{other.doc_id}:{other.start}-{other.end}"
-        lines.append(
-            f"{bar}also in: {source_line(other.title, other.outlet, other.published, place)}"
-        )
     return "\n".join(lines)
 
 

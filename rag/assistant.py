@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rag.answering.compose import compose
+from rag.answering.compose import compose, compose_parts
 from rag.answering.conversation import Turn, Understood, understand
 from rag.answering.locate import locate
 from rag.answering.sides import sides
@@ -208,9 +208,13 @@ class Assistant:
             reason = "filtered_out" if filter.active or evidence.shut_out else "not_in_corpus"
             yield _abstain(question, reason, started, understood, notes=notes)
             return
-        draft = compose(
-            evidence.asked, evidence.readings, index.store.sound_article, min_confidence=least
-        )
+        fetch = index.store.sound_article
+        if evidence.parts:
+            draft = compose_parts(evidence.parts, fetch, state.attribution)
+        else:
+            draft = compose(
+                evidence.asked, evidence.readings, fetch, state.attribution, least=least
+            )
         if draft.reason is not None:
             reason = draft.reason
             if reason == "not_in_corpus" and (
@@ -245,7 +249,8 @@ class Assistant:
             yield from worded(
                 found,
                 evidence.readings,
-                index.store.sound_article,
+                fetch,
+                state.attribution,
                 model,
                 self._settings,
                 least=least,

@@ -185,6 +185,13 @@ class Attribution:
     via_at: tuple[int, int] | None = None
     within: Attribution | None = None
 
+    def in_words(self) -> str:
+        """Who says it, as a line for the person: "according to Balkhi, reported by Khaama.com"."""
+        how = "in the words of" if self.direct else "according to"
+        told = f", as told by {self.within.speaker}" if self.within else ""
+        via = f", reported by {self.via}" if self.via else ""
+        return f"{how} {self.speaker}{told}{via}"
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:
@@ -192,7 +199,8 @@ class Citation:
     the (start, end) of the short answer inside the quote, as offsets into the article.
     ``attribution`` is who is reported to say it, ``speaker`` that person's name; both None where
     the outlet speaks in its own voice. ``also_in`` are nearly the same words in other articles,
-    folded into this one."""
+    folded into this one. ``lead`` is a line of ours that stands before the quote, where an answer
+    is composed of several: it is no quote and states nothing."""
 
     number: int
     doc_id: str
@@ -208,15 +216,28 @@ class Citation:
     answer: tuple[int, int] | None = None
     attribution: Attribution | None = None
     also_in: tuple[Citation, ...] = ()
+    lead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A differing answer, with the citations that carry it."""
+    """A differing answer, with the citations that carry it. ``relation`` is how it stands to the
+    answer it differs from: ``conflict``; ``later`` or ``earlier`` where every article of the one
+    was published after, or before, every article of the other."""
 
     text: str
     short_answer: str | None
     citations: tuple[Citation, ...]
+    relation: str = "conflict"
+
+    def in_words(self) -> str:
+        """How it stands to the answer, as a line for the person."""
+        days = [citation.published for citation in self.citations if citation.published]
+        if self.relation == "later" and days:
+            return f"A later article differs ({min(days):%-d %B %Y})"
+        if self.relation == "earlier" and days:
+            return f"An earlier article differs ({max(days):%-d %B %Y})"
+        return "A differing answer"
 
 
 @dataclass(frozen=True, slots=True)

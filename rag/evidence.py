@@ -17,11 +17,14 @@ from rapidfuzz import process
 from rag.answering.conversation import Understood
 from rag.answering.sides import sides
 from rag.datatypes import Citation, Hit
+from rag.news.comparing import read_comparison
+from rag.news.saying import read_saying
 from rag.news.when import When, event_day, read_event, read_when
 from rag.reader import Reader, Reading
 from rag.resources import Resources
 from rag.retrieve.filter import Filter
 from rag.retrieve.search import search
+from rag.voices import SPOKEN_HITS, compared, said_by
 
 _CARRIED = 2
 """So many passages of the last turn are read for a follow-up, too."""
@@ -44,6 +47,7 @@ class Evidence:
         hits: Best first.
         readings: Best first; [] without hits.
         notes: Lines for the person.
+        parts: Where parties are compared: for each the line to set before it, and its best reading.
         latest: The question asks for how things stand.
         shut_out: True if the question itself names the articles' time and none of that time
             answers: no other may.
@@ -53,6 +57,7 @@ class Evidence:
     hits: list[Hit]
     readings: list[Reading]
     notes: list[str]
+    parts: tuple[tuple[str, Reading], ...] = ()
     latest: bool = False
     shut_out: bool = False
 
@@ -74,31 +79,59 @@ def gather(
     if when.bounded:
         asked = when.without(understood.asked)
         within = filter.within(when.first, when.last)
-        hits = find(state, understood, within, depth) if within is not None else []
-        readings = _read(state, asked, understood, hits)
-        answers = sides(asked, readings, least).confidence >= least
+        found = _look(state, understood, asked, within, depth, least)
+        answers = sides(asked, found.readings, least).confidence >= least
         notes += _time_notes(state, when, filter, answers=answers)
         if answers or when.strict:
             # What is near is shown, though it may not answer.
-            hits = hits or find(state, understood, filter, depth)
-            return _evidence(asked, hits, readings, notes, when, shut_out=not answers)
-    hits = find(state, understood, filter, depth)
-    readings = _read(state, understood.asked, understood, hits)
-    return _evidence(understood.asked, hits, readings, notes, when)
+            hits = found.hits or find(state, understood, filter, depth)
+            return _finished(found, notes, when, hits, shut_out=not answers)
+    found = _look(state, understood, understood.asked, filter, depth, least)
+    return _finished(found, notes, when, found.hits)
 
 
-def _evidence(
+def _look(
+    state: Resources,
+    understood: Understood,
     asked: str,
-    hits: list[Hit],
-    readings: list[Reading],
-    notes: list[str],
-    when: When,
-    *,
-    shut_out: bool = False,
+    filter: Filter | None,
+    depth: int,
+    least: float,
 ) -> Evidence:
-    if when.latest:
-        readings = newest_first(readings)
-    return Evidence(asked, hits, readings, notes, when.latest, shut_out)
+    """What the articles of a filter have; nothing where the filter is None."""
+    hits = find(state, understood, filter, depth) if filter is not None else []
+    if filter is None or not hits:
+        return Evidence(asked, [], [], [])
+    readings = state.reader.read(asked, _vector(state, understood.text), hits)
+    comparison = read_comparison(asked)
+    if comparison is not None:
+        parts = tuple(compared(state, comparison, _around(state, understood, filter), least))
+        return Evidence(asked, hits, readings, [], parts)
+    saying = read_saying(asked)
+    if saying is None:
+        return Evidence(asked, hits, readings, [])
+    readings = said_by(state, saying, _around(state, understood, filter), readings)
+    quoted = any(reading.attribution is not None for reading in readings)
+    notes = [] if quoted else [f"No passage near gives words of {saying.who}."]
+    return Evidence(asked, hits, readings, notes)
+
+
+def _around(state: Resources, understood: Understood, filter: Filter) -> list[Hit]:
+    """More passages than are read closely: somebody's words may stand in any of them."""
+    return find(state, understood, filter, SPOKEN_HITS)
+
+
+def _finished(
+    found: Evidence, notes: list[str], when: When, hits: list[Hit], *, shut_out: bool = False
+) -> Evidence:
+    return dataclasses.replace(
+        found,
+        hits=hits,
+        readings=newest_first(found.readings) if when.latest else found.readings,
+        notes=[*notes, *found.notes],
+        latest=when.latest,
+        shut_out=shut_out,
+    )
 
 
 def find(state: Resources, understood: Understood, filter: Filter, k: int) -> list[Hit]:
@@ -114,10 +147,6 @@ def find(state: Resources, understood: Understood, filter: Filter, k: int) -> li
 
 def _vector(state: Resources, text: str) -> np.ndarray:
     return np.asarray(state.index.encoder.encode([text])[0])
-
-
-def _read(state: Resources, asked: str, understood: Understood, hits: list[Hit]) -> list[Reading]:
-    return state.reader.read(asked, _vector(state, understood.text), hits) if hits else []
 
 
 def _joined(hits: list[Hit], others: list[Hit]) -> list[Hit]:

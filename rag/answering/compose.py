@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rag.answering.sides import sides
-from rag.datatypes import Alternative, Article, Citation, Span
+from rag.datatypes import Alternative, Article, Attribution, Citation, Span
+from rag.news.folding import foldable
 from rag.reader import Reading
 from rag.reader.features import with_antecedent
+
+Fetch = Callable[[str], Article | None]
+Attribute = Callable[[Article, int, int], Attribution | None]
 
 _MAX_QUOTE_CHARS = 700
 
@@ -33,56 +37,116 @@ class Draft:
 def compose(
     question: str,
     readings: Sequence[Reading],
-    fetch: Callable[[str], Article | None],
+    fetch: Fetch,
+    attribute: Attribute,
     *,
-    min_confidence: float,
+    least: float,
 ) -> Draft:
-    """Make an answer of the best readings, or abstain below ``min_confidence``.
+    """Make an answer of the best readings, or abstain below a confidence of ``least``.
 
     Args:
         question: As understood.
         readings: Best first.
         fetch: Gives the stored article of a doc_id; None if it is gone or altered.
-        min_confidence: In [0, 1].
+        attribute: Who says the words at (article, start, end); None for the outlet's own voice.
+        least: In [0, 1].
 
     Returns:
         Whole sentences as quotes, numbered in order of importance, and up to
         ``MAX_ALTERNATIVES`` alternatives, numbered on. A sentence that opens with a pronoun
-        brings the sentence before it, in the same quote.
+        brings the sentence before it, in the same quote. A quote that says the same as one before
+        it in nearly the same words is folded into that.
     """
-    given = sides(question, readings, min_confidence)
-    confidence = given.confidence
-    if not given.found or confidence < min_confidence:
-        return Draft("", None, (), confidence, "not_in_corpus")
+    given = sides(question, readings, least)
+    if not given.found or given.confidence < least:
+        return Draft("", None, (), given.confidence, "not_in_corpus")
     taken: list[Citation] = []
+    shown: list[tuple[str | None, list[Citation]]] = []
     for side in given.found:
+        short: str | None = None
+        citations: list[Citation] = []
         for reading in side.readings:
             article = fetch(reading.sentence.doc_id)
             if article is None:
                 if reading is readings[0]:
-                    return Draft("", None, (), confidence, "unverified")
+                    return Draft("", None, (), given.confidence, "unverified")
                 continue
-            new = citation_of(len(taken) + 1, reading, article)
-            if not any(
-                c.doc_id == new.doc_id and c.start < new.end and new.start < c.end for c in taken
-            ):
-                side.citations.append(new)
-                taken.append(new)
-                if side.short is None and reading.short is not None:
-                    side.short = reading.short.text
-    first, *others = given.found
+            new = citation_of(len(taken) + 1, reading, article, attribute)
+            if any(overlap(new, old) for old in taken) or _fold(new, citations):
+                continue
+            citations.append(new)
+            taken.append(new)
+            if short is None and reading.short is not None:
+                short = reading.short.text
+        shown.append((short, citations))
+    (short, first), *others = shown
+    if not short:
+        first = _with_leads(first)
     alternatives = tuple(
-        Alternative(_text(side.citations), side.short, tuple(side.citations))
-        for side in others
-        if side.citations
+        Alternative(_text(citations), short, tuple(citations), relation(first, citations))
+        for short, citations in others
+        if citations
     )
-    return Draft(
-        _text(first.citations),
-        first.short,
-        tuple(first.citations),
-        confidence,
-        alternatives=alternatives,
-    )
+    return Draft(_text(first), short, tuple(first), given.confidence, alternatives=alternatives)
+
+
+def compose_parts(
+    parts: Sequence[tuple[str, Reading]], fetch: Fetch, attribute: Attribute
+) -> Draft:
+    """An answer of one quote for each part, each after its line."""
+    citations: list[Citation] = []
+    for lead, reading in parts:
+        article = fetch(reading.sentence.doc_id)
+        if article is not None:
+            new = citation_of(len(citations) + 1, reading, article, attribute)
+            citations.append(dataclasses.replace(new, lead=lead))
+    confidence = min(reading.confidence for _, reading in parts)
+    if len(citations) < len(parts):
+        return Draft("", None, (), confidence, "unverified")
+    return Draft(_text(citations), None, tuple(citations), confidence)
+
+
+def overlap(one: Citation, other: Citation) -> bool:
+    """True if two quotes share words of one article."""
+    return one.doc_id == other.doc_id and one.start < other.end and other.start < one.end
+
+
+def _fold(new: Citation, citations: list[Citation]) -> bool:
+    """Fold a quote into the first one of another article that it only repeats; False if none."""
+    for at, old in enumerate(citations):
+        if old.doc_id != new.doc_id and foldable(old.quote, new.quote):
+            also = dataclasses.replace(new, number=old.number)
+            citations[at] = dataclasses.replace(old, also_in=(*old.also_in, also))
+            return True
+    return False
+
+
+def _with_leads(citations: list[Citation]) -> list[Citation]:
+    """Several articles' quotes, each article's under a line of its own."""
+    if len({citation.doc_id for citation in citations}) < 2:
+        return citations
+    known: list[str] = []
+    led = []
+    for citation in citations:
+        lead = ""
+        if citation.doc_id not in known:
+            known.append(citation.doc_id)
+            lead = "In one article:" if len(known) == 1 else "In another:"
+        led.append(dataclasses.replace(citation, lead=lead))
+    return led
+
+
+def relation(first: Sequence[Citation], other: Sequence[Citation]) -> str:
+    """How an alternative stands to the answer, see ``Alternative``."""
+    ours = [citation.published for citation in first]
+    theirs = [citation.published for citation in other]
+    days, others = ([day for day in some if day is not None] for some in (ours, theirs))
+    if len(days) == len(ours) and len(others) == len(theirs) and days and others:
+        if min(others) > max(days):
+            return "later"
+        if max(others) < min(days):
+            return "earlier"
+    return "conflict"
 
 
 def _with_antecedent(reading: Reading, article: Article) -> Span:
@@ -95,12 +159,13 @@ def _with_antecedent(reading: Reading, article: Article) -> Span:
 
 
 def citation_of(
-    number: int, reading: Reading, article: Article, *, alone: bool = False
+    number: int, reading: Reading, article: Article, attribute: Attribute, *, alone: bool = False
 ) -> Citation:
     """A reading as a numbered quote, the sentence before it included where it needs that and is
-    not to stand ``alone``."""
+    not to stand ``alone``; with who says it, or what of it answers."""
     span = reading.sentence if alone else _with_antecedent(reading, article)
     short = reading.short
+    said = reading.attribution or attribute(article, *_core(reading))
     return Citation(
         number=number,
         doc_id=span.doc_id,
@@ -112,8 +177,16 @@ def citation_of(
         published=article.published,
         url=article.url,
         sha256=article.sha256,
+        speaker=said.speaker if said else None,
         answer=(short.start, short.end) if short else None,
+        attribution=said,
     )
+
+
+def _core(reading: Reading) -> tuple[int, int]:
+    """What of a reading answers, as offsets into its article."""
+    span = reading.short or reading.sentence
+    return span.start, span.end
 
 
 def numbered_on(
@@ -136,5 +209,10 @@ def numbered_on(
 
 
 def _text(citations: Iterable[Citation]) -> str:
-    """The quotes in quotation marks, each with its marker, a paragraph each."""
-    return "\n\n".join(f"“{citation.quote}” [{citation.number}]" for citation in citations)
+    """The quotes in quotation marks, each with its marker, a paragraph each; before it its line."""
+    paragraphs = []
+    for citation in citations:
+        if citation.lead:
+            paragraphs.append(citation.lead)
+        paragraphs.append(f"“{citation.quote}” [{citation.number}]")
+    return "\n\n".join(paragraphs)

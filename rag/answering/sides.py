@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from rag.datatypes import Citation
 from rag.news.stance import stance
 from rag.reader import Reading
 from rag.reader.agree import agree
@@ -39,15 +38,15 @@ _ASKS_SEVERAL = re.compile(
 )
 _ONE_ANSWER = frozenset({Kind.PERSON, Kind.PLACE, Kind.DATE, Kind.MONEY, Kind.NUMBER, Kind.NAME})
 """Kinds of question that have one short answer, so that another one is at odds with it."""
+_FEW_WORDS = 4
+"""… and other questions that were answered in so few words."""
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Side:
-    """Readings that give one answer, and the citations made of them."""
+    """Readings that give one answer."""
 
     readings: list[Reading]
-    short: str | None = None
-    citations: list[Citation] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def sides(question: str, readings: Sequence[Reading], least: float) -> Sides:
     kind = parse(question).kind
     several = kind is Kind.LIST or bool(_ASKS_SEVERAL.search(question))
     first = readings[0]
-    if kind in _ONE_ANSWER and not several and first.short is not None:
+    if not several and _is_one_answer(kind, first):
         return _differing(readings, max(_APART, least), _Said())
     if kind is Kind.YESNO and stance(question, first.sentence.text):
         return _differing(readings, max(_APART, least), _Stance(question))
@@ -80,6 +79,16 @@ def sides(question: str, readings: Sequence[Reading], least: float) -> Sides:
     limit = MAX_LISTED if several else MAX_OPEN
     enough = [r for r in readings[1:limit] if r.confidence >= share * first.confidence]
     return Sides((Side([first, *enough]),), first.confidence)
+
+
+def _is_one_answer(kind: Kind, first: Reading) -> bool:
+    """True if another short answer would be at odds with this reading's."""
+    if first.short is None or first.attribution is not None:
+        # What somebody said is one thing of many.
+        return False
+    return kind in _ONE_ANSWER or (
+        kind is Kind.OTHER and len(first.short.text.split()) <= _FEW_WORDS
+    )
 
 
 class _Said:

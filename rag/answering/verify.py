@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 
-from rag.datatypes import Alternative, Answer, Article, Citation
+from rag.datatypes import Alternative, Answer, Article, Attribution, Citation
 
 
 def citation_holds(citation: Citation, article: Article | None) -> bool:
@@ -22,6 +22,8 @@ def citation_holds(citation: Citation, article: Article | None) -> bool:
         and 0 <= citation.start < citation.end <= len(article.text)
         and article.text[citation.start : citation.end] == citation.quote
         and _answer_within(citation)
+        and (citation.attribution is None or _attribution_holds(citation.attribution, article))
+        and citation.speaker == (citation.attribution and citation.attribution.speaker)
     )
 
 
@@ -30,6 +32,18 @@ def _answer_within(citation: Citation) -> bool:
         return True
     start, end = citation.answer
     return citation.start <= start < end <= citation.end
+
+
+def _attribution_holds(attribution: Attribution, article: Article) -> bool:
+    """True if everything the attribution names stands where it says."""
+    named = [
+        (attribution.speaker, attribution.speaker_at),
+        (attribution.verb, attribution.verb_at),
+        (attribution.via, attribution.via_at),
+    ]
+    if any(at is not None and article.text[slice(*at)] != words for words, at in named):
+        return False
+    return attribution.within is None or _attribution_holds(attribution.within, article)
 
 
 def checked(answer: Answer, fetch: Callable[[str], Article | None]) -> Answer:
@@ -68,7 +82,11 @@ def checked(answer: Answer, fetch: Callable[[str], Article | None]) -> Answer:
 
 
 def _all_hold(citations: Iterable[Citation], fetch: Callable[[str], Article | None]) -> bool:
-    return all(citation_holds(citation, fetch(citation.doc_id)) for citation in citations)
+    return all(
+        citation_holds(one, fetch(one.doc_id))
+        for shown in citations
+        for one in (shown, *shown.also_in)
+    )
 
 
 def _alternative_holds(alternative: Alternative, fetch: Callable[[str], Article | None]) -> bool:

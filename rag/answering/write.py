@@ -12,12 +12,12 @@ import itertools
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answering.compose import citation_of, numbered_on
+from rag.answering.compose import Attribute, Fetch, citation_of, numbered_on, overlap
 from rag.answering.prose import unsupported
-from rag.datatypes import Answer, Article, ChatModelError, Citation
+from rag.datatypes import Answer, ChatModelError, Citation
 from rag.llm.model import ChatModel
 from rag.llm.prompt import SYSTEM, Source, request
 from rag.llm.reply import Written, sentences
@@ -65,7 +65,8 @@ class _Refused:
 def worded(
     found: Answer,
     readings: Sequence[Reading],
-    fetch: Callable[[str], Article | None],
+    fetch: Fetch,
+    attribute: Attribute,
     model: ChatModel,
     settings: Settings,
     *,
@@ -78,7 +79,7 @@ def worded(
     Args:
         found: The extractive answer.
         readings: Best first; at least one.
-        fetch: Gives the stored article of a doc_id; None if it is gone or altered.
+        fetch, attribute: As for ``compose``.
         model: Writes.
         settings: How many sentences it is shown, and what becomes of unsupported ones.
         least: The least confidence at which an answer is given.
@@ -87,7 +88,7 @@ def worded(
     refused: list[_Refused] = []
     answer: Answer | None = None
     try:
-        sources = _sources(readings, fetch, settings.llm_sentences)
+        sources = _sources(readings, fetch, attribute, settings.llm_sentences)
         for draft in _drafts(found, sources, model, least, refused):
             answer = dataclasses.replace(
                 draft, model=model.name, seconds=time.perf_counter() - started
@@ -142,7 +143,7 @@ def _refused_notes(refused: Sequence[_Refused], model: ChatModel, settings: Sett
 
 
 def _sources(
-    readings: Sequence[Reading], fetch: Callable[[str], Article | None], most: int
+    readings: Sequence[Reading], fetch: Fetch, attribute: Attribute, most: int
 ) -> list[tuple[Citation, float]]:
     """The sentences to show, none of them inside another, with their confidence."""
     found: list[tuple[Citation, float]] = []
@@ -154,8 +155,8 @@ def _sources(
             continue
         # Alone, where the sentence it leans on is shown already.
         for alone in (False, True):
-            new = citation_of(len(found) + 1, reading, article, alone=alone)
-            if not any(_overlap(new, old) for old, _ in found):
+            new = citation_of(len(found) + 1, reading, article, attribute, alone=alone)
+            if not any(overlap(new, old) for old, _ in found):
                 if not _addresses_machines(new.quote):
                     found.append((new, reading.confidence))
                 break
@@ -166,10 +167,6 @@ def _addresses_machines(text: str) -> bool:
     """True if a sentence tells programs that read the article what to do. A person may be shown it
     as a quote; a model is not, and nothing it writes can rest on it."""
     return bool(_MACHINE.search(text) and _TOLD.search(text))
-
-
-def _overlap(one: Citation, other: Citation) -> bool:
-    return one.doc_id == other.doc_id and one.start < other.end and other.start < one.end
 
 
 class _Draft:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rag.datatypes import Hit, IndexMismatchError, Span
+from rag.datatypes import Attribution, Hit, IndexMismatchError, Span
 from rag.index.manifest import reader_folder
 from rag.index.opened import OpenIndex
 from rag.models.embed import model_folder
@@ -31,6 +31,7 @@ class Reading:
         confidence: Estimated probability in [0, 1] that this sentence answers the question.
         unshared, of_share: The log-odds of that but for the sentences that answer otherwise, and
             what a share among them weighs (see ``rag.reader.features.confidence_against``).
+        attribution: Who says it, where that was asked.
     """
 
     sentence: Span
@@ -40,6 +41,7 @@ class Reading:
     confidence: float
     unshared: float
     of_share: float
+    attribution: Attribution | None = None
 
 
 class Reader(Protocol):

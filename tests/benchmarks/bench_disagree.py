@@ -38,17 +38,19 @@ ROOT = Path(__file__).resolve().parents[2]
 SETS = ("ramdocs", "rgb")
 _SEED = 7
 _SWAPPED = 300
-_KINDS = (Kind.PERSON, Kind.NAME, Kind.PLACE, Kind.DATE, Kind.MONEY, Kind.NUMBER)
+_KINDS = (Kind.PERSON, Kind.NAME, Kind.PLACE, Kind.DATE, Kind.MONEY, Kind.NUMBER, Kind.OTHER)
+_MOST_WORDS = 4
 
 
 @dataclass(frozen=True)
 class Case:
-    """A question; ``gold`` answers are right, ``wrong`` ones stand in documents, too. ``sides``:
+    """A question; ``gold`` answers are right, each in any of its forms, ``wrong`` ones stand in
+    documents, too. ``sides``:
     the documents that give each of the answers that contradict each other; fewer than two: the
     question has one answer."""
 
     question: str
-    gold: tuple[str, ...]
+    gold: tuple[tuple[str, ...], ...]
     wrong: tuple[str, ...] = ()
     sides: tuple[frozenset[str], ...] = ()
 
@@ -72,7 +74,8 @@ def ramdocs(data: Path) -> Iterator[Corpus]:
                 if one["type"] != "noise":
                     by_answer.setdefault(one["answer"], set()).add(name)
             sides = tuple(frozenset(names) for names in by_answer.values())
-            gold, wrong = tuple(row["gold_answers"]), tuple(row["wrong_answers"])
+            gold = tuple((answer,) for answer in row["gold_answers"])
+            wrong = tuple(row["wrong_answers"])
             if len(gold) + len(wrong) == 1:
                 sides = sides[:1]
             yield Corpus(documents, [Case(row["question"], gold, wrong, sides)])
@@ -92,7 +95,7 @@ def rgb(data: Path) -> Iterator[Corpus]:
                     corpus.documents[name] = text
                     names.add(name)
                 sides.append(frozenset(names))
-            gold, wrong = _answers(row["answer"]), _answers(row["fakeanswer"])
+            gold, wrong = (_answers(row["answer"]),), _answers(row["fakeanswer"])
             corpus.cases.append(Case(row["query"], gold, wrong, tuple(sides[:2])))
     yield corpus
 
@@ -128,7 +131,7 @@ def swapped(data: Path) -> Iterator[Corpus]:
                     asked.append((article, example, kind, answer))
     rng.shuffle(asked)
     for n, (article, example, kind, answer) in enumerate(asked[:_SWAPPED]):
-        gold = tuple(dict.fromkeys(article.text[s:e] for s, e in example.spans))
+        gold = (tuple(dict.fromkeys(article.text[s:e] for s, e in example.spans)),)
         if n % 2:
             corpus.cases.append(Case(example.question, gold))
             continue
@@ -165,6 +168,9 @@ def _other(
         text = f"{changed:,}" if "," in found.group() else str(changed)
         return answer[: found.start()] + text + answer[found.end() :]
     length = len(answer.split())
+    if kind is Kind.OTHER:
+        fit = [o for o in pool if o not in paragraph and len(o.split()) == length]
+        return rng.choice(fit) if fit and length <= _MOST_WORDS else None
     fit = [o for o in pool if o not in paragraph and abs(len(o.split()) - length) <= 1
            and o[:1].isupper() and list(candidates(Kind.NAME, f"to {o}"))]  # fmt: skip
     return rng.choice(fit) if fit and answer[:1].isupper() else None
@@ -210,10 +216,14 @@ def _score(case: Case, answer: Answer, rows: dict[str, list[float]]) -> None:
     first = [c.quote for side in sides[:1] for c in side]
     rows["answered"].append(float(bool(sides)))
     for gold in case.gold:
-        rows["gold_shown"].append(float(any(stands_in(gold, quote) for quote in quotes)))
-        rows["top_gold"].append(float(any(stands_in(gold, quote) for quote in first)))
+        rows["gold_shown"].append(
+            float(any(stands_in(form, quote) for form in gold for quote in quotes))
+        )
+        rows["top_gold"].append(
+            float(any(stands_in(form, quote) for form in gold for quote in first))
+        )
     for at, side in enumerate(sides):
-        right = any(stands_in(gold, c.quote) for gold in case.gold for c in side)
+        right = any(stands_in(f, c.quote) for gold in case.gold for f in gold for c in side)
         rows["fair"].append(float(right or len(sides) > 1))
         if at == 0:
             rows["top_fair"].append(float(right))
