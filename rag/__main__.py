@@ -383,6 +383,8 @@ def answer_text(answer: Answer) -> str:
             nearest = [_hit_text(hit, brief=True) for hit in answer.hits[:3]]
             parts.append("Nearest passages (not an answer):\n" + "\n".join(nearest))
     else:
+        if answer.alternatives:
+            parts.append("The articles differ. Nothing here decides between them.")
         if answer.short_answer:
             parts.append(f"→ {answer.short_answer}")
         parts.extend(_wrap(paragraph) for paragraph in answer.text.split("\n\n"))

@@ -87,7 +87,8 @@ def test_a_message_says_what_the_answer_says_and_names_its_places():
         Place("2", "c.txt", 0, 20, (8, 19)),
     )
     assert (said.abstained, said.nearest) == (False, ())
-    assert "A differing answer: $13 million" in said.text
+    assert "A differing answer\n\n$13 million\n\n“It cost $13 million.” [2]" in said.text
+    assert "Skagen “Post” · 30 March 2025" in said.text
     assert "Fairly sure (83 %) · exact quotes, checked" in said.text
     assert said.text.endswith("Read “mcuh” as “much”.")
 

@@ -277,7 +277,9 @@ def test_a_relative_of_a_term_counts_for_less_than_the_term() -> None:
 
 def test_confidence_sees_the_score_and_not_the_rank() -> None:
     features = np.array([[1.0, 0.5, 3.0], [2.0, 0.25, 4.0]])
-    columns = with_score(["span", "first_hit", "covered"], features, np.array([7.0, 8.0]))
+    columns = with_score(
+        ["span", "first_hit", "covered"], features, np.array([7.0, 8.0]), ~np.eye(2, dtype=bool)
+    )
     assert columns[:, :3].tolist() == [[1.0, 3.0, 7.0], [2.0, 4.0, 8.0]]
     # The share of each among the two: 1/(1 + e) and e/(1 + e).
     assert np.exp(columns[:, 3]).tolist() == pytest.approx(

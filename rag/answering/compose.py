@@ -80,7 +80,7 @@ def compose(
                 short = reading.short.text
         shown.append((short, citations))
     (short, first), *others = shown
-    if not short:
+    if given.several:
         first = _with_leads(first)
     alternatives = tuple(
         Alternative(_text(citations), short, tuple(citations), relation(first, citations))

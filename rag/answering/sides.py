@@ -38,8 +38,14 @@ _ASKS_SEVERAL = re.compile(
 )
 _ONE_ANSWER = frozenset({Kind.PERSON, Kind.PLACE, Kind.DATE, Kind.MONEY, Kind.NUMBER, Kind.NAME})
 """Kinds of question that have one short answer, so that another one is at odds with it."""
+_NAMES_ONE = re.compile(
+    r"^(?:what|which)\s+(?!(?:do|does|did|happen\w*|has|have|had|can|could|will|would|should)\b)|"
+    r"^(?!(?:what|which|how|why|is|are|was|were|do|does|did)\b)",
+    re.IGNORECASE,
+)
 _FEW_WORDS = 4
-"""… and other questions that were answered in so few words."""
+"""… and others that ask which thing it is ("What sport …?", "Super Bowl location"), answered in so
+few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +57,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What a question's readings answer: the sides, the best one's first, and the probability in
-    [0, 1] that they hold the right answer."""
+    """What a question's readings answer: the sides, the best one's first; the probability in
+    [0, 1] that they hold the right answer; and whether the readings of the one side say several
+    things, none of them at odds with another."""
 
     found: tuple[Side, ...]
     confidence: float
+    several: bool = False
 
 
 def sides(question: str, readings: Sequence[Reading], least: float) -> Sides:
@@ -71,23 +79,25 @@ def sides(question: str, readings: Sequence[Reading], least: float) -> Sides:
     kind = parse(question).kind
     several = kind is Kind.LIST or bool(_ASKS_SEVERAL.search(question))
     first = readings[0]
-    if not several and _is_one_answer(kind, first):
+    if not several and _is_one_answer(question, kind, first):
         return _differing(readings, max(_APART, least), _Said())
     if kind is Kind.YESNO and stance(question, first.sentence.text):
         return _differing(readings, max(_APART, least), _Stance(question))
     share = _SECOND_BROAD if several else _SECOND
     limit = MAX_LISTED if several else MAX_OPEN
     enough = [r for r in readings[1:limit] if r.confidence >= share * first.confidence]
-    return Sides((Side([first, *enough]),), first.confidence)
+    return Sides((Side([first, *enough]),), first.confidence, several=True)
 
 
-def _is_one_answer(kind: Kind, first: Reading) -> bool:
+def _is_one_answer(question: str, kind: Kind, first: Reading) -> bool:
     """True if another short answer would be at odds with this reading's."""
     if first.short is None or first.attribution is not None:
         # What somebody said is one thing of many.
         return False
     return kind in _ONE_ANSWER or (
-        kind is Kind.OTHER and len(first.short.text.split()) <= _FEW_WORDS
+        kind is Kind.OTHER
+        and _NAMES_ONE.search(question) is not None
+        and len(first.short.text.split()) <= _FEW_WORDS
     )
 
 

@@ -1,8 +1,8 @@
 """Yes against no: whether a sentence affirms or denies what a yes-or-no question asks.
 
-By words alone: the question's predicate (its first verb or noun that the sentence holds, too) and
-a negation that bears on it in its clause. Anything else is no stance: an answer never says yes or
-no, and only two sentences that plainly differ stand against each other.
+By words alone: the question's words that the sentence holds, too, names left out, and a negation
+that bears on one of them in its clause. Anything else is no stance: an answer never says yes or no,
+and only two sentences that plainly differ stand against each other.
 """
 
 from __future__ import annotations
@@ -22,10 +22,7 @@ _REACH = 4
 """A negation bears on a word at most so many words after it, in its clause."""
 _LITTLE = 2
 """A sentence takes a stance only if it holds so many of the question's words."""
-_NOT_PREDICATES = frozenset(
-    stem(word)
-    for word in "still ever already yet really also government country people say said".split()
-)
+_JOINTS = frozenset("and but while because although though that which who".split())
 
 
 def stance(question: str, sentence: str) -> int:
@@ -46,30 +43,20 @@ def stance(question: str, sentence: str) -> int:
     held = set(stems)
     if sum(term in held for term in parsed.terms) < min(_LITTLE, len(parsed.terms)):
         return 0
-    predicate = next(
-        (
-            term
-            for term in parsed.terms
-            if term in held and term not in parsed.names and term not in _NOT_PREDICATES
-        ),
-        None,
-    )
-    if predicate is None:
+    said = [term for term in parsed.terms if term in held and term not in parsed.names]
+    if not said:
         return 0
-    signs = {_sign(tokens, at) for at, found in enumerate(stems) if found == predicate}
-    if len(signs) != 1:
-        return 0
-    return -signs.pop() if denied else signs.pop()
+    denies = any(_denied(tokens, at) for at, found in enumerate(stems) if found in said)
+    return -1 if denies != denied else 1
 
 
-def _sign(tokens: list[str], at: int) -> int:
-    """-1 if an odd number of negations bear on the word at this place, else 1."""
-    sign, seen = 1, 0
+def _denied(tokens: list[str], at: int) -> bool:
+    """True if an odd number of negations bear on the word at this place."""
+    negations = seen = 0
     for token in reversed(tokens[:at]):
-        if not token[0].isalnum() or seen == _REACH:
+        if not token[0].isalnum() or token.lower() in _JOINTS or seen == _REACH:
             break
-        if _NOT.fullmatch(token):
-            sign = -sign
+        negations += _NOT.fullmatch(token) is not None
         # Words that only hold a sentence together take up none of the reach.
         seen += token.lower() not in STOPWORDS
-    return sign
+    return negations % 2 == 1

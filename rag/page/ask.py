@@ -154,8 +154,8 @@ def _replies(
 def _steering(
     page: gr.Blocks, assistant: Assistant, settings: Settings
 ) -> list[gr.components.Component]:
-    """The settings, kept in the browser: outlets, first day, last day, passages, tolerated
-    errors, and in whose words."""
+    """The settings, kept in the browser: outlets, first day, last day, the day it is
+    asked on, passages, tolerated errors, and in whose words."""
     rates = {
         0.1: "Only when sure",
         0.2: "When fairly sure",
@@ -182,6 +182,13 @@ def _steering(
             last = gr.DateTime(
                 include_time=False, type="string", label="Published to", elem_id="rag-to"
             )
+            as_of = gr.DateTime(
+                include_time=False,
+                type="string",
+                label="As of",
+                elem_id="rag-as-of",
+                info="As if later articles did not exist; “last week” counts from here.",
+            )
         depth = gr.Slider(
             1, 20, settings.hits, step=1, label="Passages read for an answer", elem_id="rag-hits"
         )
@@ -196,7 +203,7 @@ def _steering(
             visible=bool(settings.llm),
             elem_id="rag-wording",
         )
-    parts: list[gr.components.Component] = [outlets, first, last, depth, rate, wording]
+    parts: list[gr.components.Component] = [outlets, first, last, as_of, depth, rate, wording]
     # A fixed secret: what is kept is no secret, and must outlive this process.
     kept = gr.BrowserState(None, storage_key=_KEPT, secret=_KEPT)
 
@@ -205,9 +212,9 @@ def _steering(
         if not isinstance(values, list) or len(values) != len(parts):
             return [gr.Dropdown(choices=known), *[gr.skip()] * (len(parts) - 1)]
         chosen = [name for name in values[0] or [] if name in known]
-        tolerated = values[4] if values[4] in rates else settings.error_rate
-        wanted = values[5] if settings.llm else "quotes"
-        return [gr.Dropdown(choices=known, value=chosen), *values[1:4], tolerated, wanted]
+        tolerated = values[5] if values[5] in rates else settings.error_rate
+        wanted = values[6] if settings.llm else "quotes"
+        return [gr.Dropdown(choices=known, value=chosen), *values[1:5], tolerated, wanted]
 
     page.load(restore, kept, parts, api_visibility="private", show_progress="hidden")
     gr.on(
@@ -220,11 +227,12 @@ def _steering(
 
 def _options(steer: tuple[Any, ...]) -> dict[str, Any]:
     """The settings as keyword arguments of ``answer``."""
-    outlets, first, last, depth, rate, wording = steer
+    outlets, first, last, as_of, depth, rate, wording = steer
     return {
         "outlets": outlets or None,
         "published_from": _day(first),
         "published_to": _day(last),
+        "as_of": _day(as_of),
         "hits": int(depth),
         "error_rate": float(rate),
         "extractive": wording == "quotes",

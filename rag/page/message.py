@@ -40,6 +40,7 @@ _TRY = {
     "filtered_out": "Widen the dates or choose more outlets under Settings.",
     "unverified": "Run python -m rag doctor.",
 }
+_DIFFER = "The articles differ. Nothing here decides between them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +151,18 @@ def message(answer: Answer) -> str:
     if answer.abstained:
         parts += _declined(answer)
     else:
-        if answer.short_answer:
-            parts.append(_paragraph("rag-short", as_html(answer.short_answer)))
+        short = answer.short_answer
         if answer.model != "extractive":
+            parts += [_paragraph("rag-short", as_html(short))] if short else []
             parts.append(_paragraph("rag-prose", _prose(answer)))
-        parts += map(_quoted, answer.citations)
-        for other in answer.alternatives:
-            short = f": <b>{as_html(other.short_answer)}</b>" if other.short_answer else ""
-            parts.append(_paragraph("rag-differs", f"A differing answer{short}"))
-            parts += map(_quoted, other.citations)
+            short = None
+        sides = [_side(short, answer.citations)]
+        if answer.alternatives:
+            parts.append(_paragraph("rag-differ", _DIFFER))
+            sides += [_side(a.short_answer, a.citations, a.in_words()) for a in answer.alternatives]
+            sides = [f'<div class="rag-side">{side}</div>' for side in sides]
+        shown = "".join(sides)
+        parts.append(f'<div class="rag-sides">{shown}</div>' if answer.alternatives else shown)
         sure = confidence_words(answer.confidence)
         by = "exact quotes, checked"
         if answer.model != "extractive":
@@ -168,6 +172,28 @@ def message(answer: Answer) -> str:
     if answer.reason in _TRY:
         parts.append(_paragraph("rag-try", _TRY[answer.reason]))
     return "".join(parts)
+
+
+def _side(short: str | None, citations: Sequence[Citation], head: str = "") -> str:
+    """One answer: its short form and its quotes, each with who says it, where and when."""
+    parts = [_paragraph("rag-differs", head)] if head else []
+    if short:
+        parts.append(_paragraph("rag-short", as_html(short)))
+    for citation in citations:
+        if citation.lead:
+            parts.append(_paragraph("rag-lead", as_html(citation.lead)))
+        parts.append(_quoted(citation))
+        parts.append(_paragraph("rag-by", as_html(_by(citation))))
+    return "".join(parts)
+
+
+def _by(citation: Citation) -> str:
+    """Who says a quote, in which outlet, on which day, and where else it stands."""
+    day = citation.published.strftime("%-d %B %Y") if citation.published else "no date"
+    said = citation.attribution.in_words() if citation.attribution else ""
+    also = ", ".join(dict.fromkeys(other.outlet or other.title for other in citation.also_in))
+    parts = [said, citation.outlet or citation.title, day, f"also in {also}" if also else ""]
+    return " · ".join(part for part in parts if part)
 
 
 def failure(reason: str) -> str:

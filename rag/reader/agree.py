@@ -79,15 +79,22 @@ _UNITS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """The values an amount may stand for, and its sign of currency or percent, "" for none."""
+    """The values an amount may stand for; its sign of currency or percent, "" for none; and, where
+    words such as "at least" widen it, the values that stand there and how they are widened."""
 
     low: float
     high: float
     sign: str
+    plain: tuple[float, float]
+    widened: str = ""
 
     def meets(self, other: _Range) -> bool:
-        same_kind = not self.sign or not other.sign or self.sign == other.sign
-        return same_kind and self.low <= other.high and other.low <= self.high
+        if self.sign and other.sign and self.sign != other.sign:
+            return False
+        if self.widened and self.widened == other.widened:
+            # "At least 12" and "at least 15" are two counts, though both may be true.
+            return self.plain[0] <= other.plain[1] and other.plain[0] <= self.plain[1]
+        return self.low <= other.high and other.low <= self.high
 
 
 def agree(one: str, other: str) -> bool:
@@ -98,6 +105,8 @@ def agree(one: str, other: str) -> bool:
     (True, True)
     >>> agree("12", "At least 12"), agree("twelve people", "12"), agree("12", "15")
     (True, True, False)
+    >>> agree("at least 12", "at least 15"), agree("more than 100", "132")
+    (False, True)
     >>> agree("12", "12 million"), agree("$12", "12 %"), agree("Lind", "Holm")
     (False, False, False)
     >>> agree("billions of dollars", "about $7 billion"), agree("$7 billion", "$7.2 billion")
@@ -185,7 +194,8 @@ def _amounts(text: str) -> list[_Range]:
 def _range(found: re.Match[str], sign: str) -> _Range:
     if found["many"]:
         scale = _SCALES[found["many"].rstrip("s")]
-        return _Range(scale, 1000 * scale - 1 if scale > 100 else 10 * scale - 1, sign)
+        most = 1000 * scale - 1 if scale > 100 else 10 * scale - 1
+        return _Range(scale, most, sign, (scale, most))
     scale = _SCALES[found["scale"]] if found["scale"] else 1.0
     half = 0.0
     if found["digits"]:
@@ -199,13 +209,14 @@ def _range(found: re.Match[str], sign: str) -> _Range:
         value = 1.0
     low, high = (value - half) * scale, (value + half) * scale
     marker = (found["marker"] or "").split()[:1]
+    plain = (low, high)
     if marker and marker[0] in _ABOUT:
-        return _Range(0.9 * low, 1.1 * high, sign)
+        return _Range(0.9 * low, 1.1 * high, sign, plain, "about")
     if marker and marker[0] in _AT_LEAST:
-        return _Range(value * scale, 1.5 * high, sign)
+        return _Range(value * scale, 1.5 * high, sign, plain, "at least")
     if marker:
-        return _Range(0.5 * low, value * scale, sign)
-    return _Range(low, high, sign)
+        return _Range(0.5 * low, value * scale, sign, plain, "at most")
+    return _Range(low, high, sign, plain)
 
 
 def _stems(text: str) -> set[str]:
