@@ -14,12 +14,14 @@ from collections.abc import Iterator, Sequence
 Word = tuple[int, int, str]
 """(start, end, ``text[start:end]``) of a word, a mark, or a run of ``HIDDEN`` (a quotation)."""
 HIDDEN = "\x00"
+TITLE = "\x01"
+"""What the letters of a quotation, and of a quoted name of a work, are replaced by."""
 _Who = tuple[str, str]  # first and last word of a full name, in lower case
 _POSSESSIVE = ("’s", "'s", "s’", "s'", "z’")
 _PARTICLES = ("de", "al", "bin", "van", "von", "der", "la", "del", "el", "ibn", "da", "dos")
 
 _WORD = re.compile(
-    rf"{HIDDEN}+|(?:[A-Z]\.)+(?:[A-Z]\b)?|(?:Mr|Mrs|Ms|Dr|Sens?|Reps?|Gov|Gen|Lt|Col|Maj|Sgt|Capt|Adm|Prof|Rev"
+    rf"{HIDDEN}+|{TITLE}+|@\w+|(?:[A-Z]\.)+(?:[A-Z]\b)?|(?:Mr|Mrs|Ms|Dr|Sens?|Reps?|Gov|Gen|Lt|Col|Maj|Sgt|Capt|Adm|Prof|Rev"
     r"|Jr|Sr|St|Det|Supt)\.|\d+(?:[.,]\d+)+|\w+(?:[’'&.-]\w+)*[’']?|[^\w\s]|\n"
 )
 
@@ -33,7 +35,7 @@ _DETERMINERS = _set(
     "a an the his her its their our my your this that these those one two three four five six some "
     "many several most few both another other each all any no every multiple numerous top senior"
 )
-_PREPOSITIONS = _set("of for at from with in on to by about against near inside outside within")
+_PREPOSITIONS = _set("of for at from with in on to by about against near inside outside within between among over under")
 _CLAUSE = _set(
     "that and but or because if when while as after before since though although which who whose "
     "what how why where than so until whether then however yet once nor unless, whom"
@@ -239,17 +241,18 @@ def _phrase_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
     low = last.lower()
     if low in PRONOUNS:
         return j - 1, j
-    if not last[0].isalpha() or last[-1] in "’'" or low in ("i", "we", "you"):
+    if not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in ("i", "we", "you"):
         return None
     if _capital(last):
         name = _name_ending(words, j)
         if name is None or name[0] < 2 or words[name[0] - 1][2] not in _PREPOSITIONS:
             return name
         owner = words[name[0] - 2][2]
-        if not (owner[0].islower() and _can_speak(_bare(owner))) and owner != "CEO":
+        described = _can_speak(_bare(owner))
+        if not described and owner != "CEO" and _bare(owner) not in _ORGANISATION:
             return name
     if (low in _DETERMINERS | _PREPOSITIONS | _CLAUSE | _AUXILIARIES) and low not in (
-        "some", "many", "several", "most", "few", "both", "one", "others", "other",
+        "some", "many", "several", "most", "few", "both", "one", "others",
     ):  # fmt: skip
         return None
     k = j - 1  # a description, "a spokesperson for the Department of Justice"
@@ -298,7 +301,9 @@ def _name_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
     owners = [n for n, w in enumerate(run) if w[-2:] in _POSSESSIVE]
     if owners and owners[-1] + 1 < len(run):
         rest = run[owners[-1] + 1 :]
-        if not any(_bare(w) in _ORGANISATION for w in rest):
+        if not any(_bare(w) in _ORGANISATION for w in rest) and (
+            len(rest) > 1 or k == 0 or words[k - 1][2].lower() != "the"
+        ):
             k += owners[-1] + 1
     if k > 0 and words[k - 1][2] == "the":
         k -= 1
@@ -359,7 +364,7 @@ def plausible(words: Sequence[Word]) -> bool:
     """True if the phrase names or describes someone who can speak."""
     cut = next((n for n, (*_, w) in enumerate(words) if n and w in _PREPOSITIONS), len(words))
     head = words[cut - 1][2]
-    return _capital(head) or head in PRONOUNS or _can_speak(_bare(head))
+    return _capital(head) or head[0] == "@" or head in PRONOUNS or _can_speak(_bare(head))
 
 
 def key(name: str) -> tuple[str, ...]:
@@ -452,21 +457,23 @@ class People:
 
     def opening(self, words: Sequence[Word]) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """(full form, mention) of the person a sentence begins with, as its subject."""
-        first = 0
-        if words[0][2].lower() in _PREPOSITIONS | _CLAUSE | {"during", "despite", "following"}:
+        dash = next((k for k in range(1, min(9, len(words))) if words[k][2] in "—–"), 0)
+        first = dash + 1 if dash and words[0][2].isupper() else 0  # "PARIS, France — "
+        if first >= len(words):
+            return None
+        if words[first][2].lower() in _PREPOSITIONS | _CLAUSE | {"during", "despite", "following"}:
             comma = next((k for k in range(1, min(25, len(words))) if words[k][2] == ","), 0)
             first = comma + 1
-        while first < len(words) and words[first][2] in _CLAUSE:
-            first += 1
         if first < len(words) and words[first][2].lower() in ("he", "she", "they"):
             found = self._pronoun(words[first][2].lower())
             return found and (found, words[first][:2])
-        while first < min(8, len(words)) and words[first][2][0].islower() or (
-            first < len(words) and words[first][2] in _NO_NAME
-        ):  # fmt: skip
-            if words[first][2] in _AUXILIARIES:
+        start = first
+        while first < len(words) and (words[first][2][0].islower() or words[first][2] in _NO_NAME):
+            if first - start > 5 or words[first][2] in _AUXILIARIES | _PREPOSITIONS | _CLAUSE:
                 return None
             first += 1
+        if first > start + 1 and not _can_speak(_bare(words[first - 1][2])):
+            return None  # not "the spokesman Abdul Balkhi", but "visitors saw Mount Hood"
         last = first
         while last < len(words) and (_capital(words[last][2]) or words[last][2] in _PARTICLES):
             last += 1
@@ -574,7 +581,7 @@ def _full_names(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
 def without_titles(words: Sequence[Word], first: int, last: int) -> tuple[int, int]:
     """The run of capitalised words without the titles it begins with ("US President Joe Biden")."""
     run = [_bare(w) for *_, w in words[first:last]]
-    titles = [n for n, word in enumerate(run) if word in TITLES]
+    titles = [n for n, word in enumerate(run[:-1]) if word in TITLES]
     rest = run[titles[-1] + 1 :] if titles else []
     if not rest or any(w in _ORGANISATION for w in rest):
         return first, last

@@ -18,6 +18,7 @@ from rag.datatypes import Attribution
 from rag.news.quotations import Quotation, quotations
 from rag.news.speakers import (
     HIDDEN,
+    TITLE,
     PRONOUNS,
     People,
     Word,
@@ -113,7 +114,8 @@ _FACTS = frozenset(  # also done without words: "added a run", "claimed gold"
     "maintains maintained announce promise promised note recall recalled repeat repeated counter "
     "countered admit admitted reveal revealed report reported declare declared post posted "
     "demonstrate clarify disclose disclosed recount agree agrees agreed disagree confirm confirms "
-    "confirmed boast boasts boasted conclude concludes concluded read reads".split()
+    "confirmed adding denying claiming announcing confirming recalling reporting revealing "
+    "observing promising concluding boast boasts boasted conclude concludes concluded read reads".split()
 )
 _FINITE = frozenset(
     "is are was were has have had will would can could should may might must did does do didn't "
@@ -186,7 +188,8 @@ class _Reading:
         self.text = text
         self.quotations = quotations(text)
         self.outer = [q for q in self.quotations if q.depth == 0]
-        self.masked = _hidden(text, self.outer)
+        plain = text.replace(HIDDEN, " ").replace(TITLE, " ")
+        self.masked = _hidden(plain, self.outer, titles=True)
         self.units = self._units(sentences)
         self.people = People(text)
         self.found: list[Attribution] = []
@@ -229,12 +232,13 @@ class _Reading:
     def _read(self, words: list[Word], before: _Voice | None, new_paragraph: bool) -> _Voice | None:
         """Read a sentence; ``before`` is the voice of the one before it. Returns its own."""
         opening = self.people.opening(words)
-        subject = None if opening is None else _Voice(*opening, (words[0][0], words[0][0]))
+        subject = None
+        if opening is not None:
+            subject = _Voice(*opening, (words[0][0], words[0][0]))
+            self.people.noticed(subject.speaker)
         frames = list(_frames(words))
         voice: _Voice | None = None  # of the last frame that is not inside another's clause
         free, since = 0, len(self.found)
-        if subject is not None:
-            self.people.noticed(subject.speaker)
         for n, frame in enumerate(frames):
             own = self._voice(words, frame, voice or subject)
             if own is None:
@@ -351,7 +355,7 @@ class _Reading:
             q = self.outer[bisect_right(self.outer, start, key=_left) - 1]
             inner = self.text[q.start : q.end]
             after = words[n + 1][2] if n + 1 < len(words) else "."
-            if q.left in self.framed or not _sentence_like(inner) or after[0].isalnum():
+            if q.left in self.framed or not _sentence_like(inner) or after[0].isalnum() or after == ":":
                 continue
             own: _Voice | None = None
             if n and words[n - 1][2] == ":":
@@ -392,12 +396,20 @@ def _left(quotation: Quotation) -> int:
     return quotation.left
 
 
-def _hidden(text: str, inner: Sequence[Quotation], offset: int = 0) -> str:
-    """The text with its quotations hidden, marks and all; no offset moves."""
+def _hidden(
+    text: str, inner: Sequence[Quotation], offset: int = 0, *, titles: bool = False
+) -> str:
+    """The text with its quotations hidden, marks and all; no offset moves. ``titles``: the names
+    of works are hidden otherwise, and a comma inside their marks is kept, since nobody says them."""
     parts, at = [], 0
     for q in inner:
-        parts += [text[at : q.left - offset], HIDDEN * (q.right - q.left)]
-        at = q.right - offset
+        left, right, quoted = q.left - offset, q.right - offset, text[q.start - offset : q.end - offset]
+        hidden = HIDDEN * (right - left)
+        if titles and quoted.count(" ") and _title(quoted):
+            comma = quoted[-1] == ","
+            hidden = TITLE * (right - left - 2 * comma) + ", " * comma
+        parts += [text[at:left], hidden]
+        at = right
     return "".join([*parts, text[at:]])
 
 
@@ -425,9 +437,11 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
         found = subject_after(words, i + 1)
         if found and (found[1] == len(words) or words[found[1]][2] in ",."):
             return _Frame(found, (i, i + 1), (i, found[1]), "anyone")
-    if i == 0 and words[0][2] in ("Said", "Says", "Added", "Adds"):
+    if i == 0 and word in _VERBS and words[0][2] != word and word.endswith(("ed", "said", "wrote")):
         found = subject_after(words, 1)
-        return found and _Frame(found, (0, 1), (0, found[1]), "anyone")
+        if found and found[1] < len(words) and words[found[1]][2] in ":,":
+            return _Frame(found, (0, 1), (0, found[1]), "anyone")
+        return None
     phrase = None
     if word in _PHRASE_STARTS:
         phrase = next((p for p in _PHRASES if tuple(w for *_, w in words[i : i + len(p)]) == p), None)
@@ -441,7 +455,11 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
     verb = first, end
     before = words[i - 1][2] if i else ""
     quoted = before[:1] == HIDDEN or (before in ",.—" and i > 1 and words[i - 2][2][0] == HIDDEN)
+    if kind == "beside" and not _adjoins(words, i):
+        return None
     if word.endswith("ing") and not phrase:
+        if not _tells(words, word, end):
+            return None
         if before in ("is", "are", "was", "were") and (subject := subject_before(words, i - 1)):
             return _Frame(subject, (i - 1, end), (subject[0], end), kind)
         subject = subject_before(words, i)
@@ -455,8 +473,6 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
             first = left - 1 if words[left - 1][2] in _BEFORE_PARTICIPLE else left
             return _Frame(None, verb, (first, end), kind)
         return None
-    if kind == "beside" and not _adjoins(words, i):
-        return None
     if (quoted or (before == "," and word in ("said", "says"))) and (
         found := subject_after(words, end)
     ):
@@ -466,7 +482,11 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
         elif found[1] == len(words) or words[found[1]][2] == ".":
             ends = True
         else:
-            ends = words[found[1]][2] == "," and subject_before(words, i) is None
+            left_one = subject_before(words, i)
+            named = words[found[1] - 1][2][0].isupper()
+            ends = words[found[1]][2] == "," and (
+                left_one is None or (named and words[left_one[1] - 1][2][0].islower())
+            )
         if ends:
             return _Frame(found, verb, (i, found[1]), kind)
     left = skipped_left(words, i)
@@ -478,7 +498,7 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
     if subject is None:
         if left == 0 or not (seen or words[left - 1][2] in ("and", "but")) or word in _BASE:
             return None
-        if words[left - 1][2] not in _JOINS_VERBS or not _tells(words, word, end):
+        if words[left - 1][2] not in _JOINS_VERBS or after == "by" or not _tells(words, word, end):
             return None
         return _Frame(None, verb, (left - 1, end), kind)
     begin = _modified(words, subject[0])
@@ -644,12 +664,15 @@ def _spoke(voice: _Voice) -> bool:
 
 
 def _sentence_like(quoted: str) -> bool:
-    return (quoted.count(" ") >= 3 or quoted[-1:] in ".?!,") and not _title(quoted)
+    if quoted.count(" ") < 3 and quoted[-1:] not in ".?!,":
+        return False
+    return " " not in quoted or not _title(quoted)
 
 
 def _title(quoted: str) -> bool:
     """True for the name of a work or thing: "The Way of Water"."""
-    if quoted[-1:] in ".?!" and quoted.count(" ") > 3:
+    if quoted[-1:] in ".?!" and quoted.count(" ") > 5:
         return False
-    words = [w for w in re.findall(r"[^\W\d_][\w’'-]*", quoted[:200]) if len(w) > 3]
-    return bool(words) and all(w[0].isupper() for w in words) and quoted[:1].isupper()
+    words = re.findall(r"[^\W\d_][\w’'-]*", quoted[:200])
+    long = [w for w in words if len(w) > 3]
+    return bool(long) and all(w[0].isupper() for w in (words[0], words[-1], *long))
