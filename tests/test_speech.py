@@ -252,7 +252,9 @@ def test_every_offset_is_a_slice_of_any_text(text: str):
         if speech.via_at is not None:
             assert text[slice(*speech.via_at)] == speech.via
         if speech.within is not None:
-            assert speech.within.said[0] <= speech.said[0] <= speech.said[1] <= speech.within.said[1]
+            assert (
+                speech.within.said[0] <= speech.said[0] <= speech.said[1] <= speech.within.said[1]
+            )
 
 
 @settings(max_examples=100, deadline=None)

@@ -49,7 +49,7 @@ def _in_line(text: str, begin: int, stop: int) -> list[Quotation]:
         at, mark = match.start(), match.group()
         before = text[at - 1] if at > begin else " "
         after = text[at + 1] if at + 1 < stop else " "
-        double = mark in "“”„\"«»"
+        double = mark in '“”„"«»'
         if _opens(text, at, mark, before, after, [d for _, d in stack]):
             if double and stack and any(d for _, d in stack):
                 # The same mark again: the earlier one was never closed.
@@ -92,7 +92,7 @@ def _opens(text: str, at: int, mark: str, before: str, after: str, stack: list[b
 def _closes(
     text: str, at: int, stop: int, mark: str, before: str, after: str, stack: list[bool]
 ) -> bool:
-    if mark in "“”\"«»":
+    if mark in '“”"«»':
         return True
     if not stack or stack[-1] or mark == "‘" or after.isalnum() or before.isspace():
         return False

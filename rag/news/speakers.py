@@ -35,7 +35,9 @@ _DETERMINERS = _set(
     "a an the his her its their our my your this that these those one two three four five six some "
     "many several most few both another other each all any no every multiple numerous top senior"
 )
-_PREPOSITIONS = _set("of for at from with in on to by about against near inside outside within between among over under")
+_PREPOSITIONS = _set(
+    "of for at from with in on to by about against near inside outside within between among over under"
+)
 _CLAUSE = _set(
     "that and but or because if when while as after before since though although which who whose "
     "what how why where than so until whether then however yet once nor unless, whom"
@@ -70,7 +72,9 @@ _OCCASIONS = _set(
     "statement interview tweet post email e-mail letter speech video conference release briefing "
     "message hearing text podcast call thread report filing memo press appearance episode testimony"
 )
-_ROYAL = _set("king queen prince princess pope sir dame lord lady duke duchess saint st sister father")
+_ROYAL = _set(
+    "king queen prince princess pope sir dame lord lady duke duchess saint st sister father"
+)
 TITLES = _set(
     "president vice prime minister chancellor king queen prince princess pope senator "
     "representative congressman congresswoman governor mayor secretary general attorney judge "
@@ -103,15 +107,16 @@ _NO_NAME = _set(
 )
 _BODY = re.compile(
     r"(?:police|ministry|government|administration|department|agency|company|team|group|court|"
-    r"union|association|campaign|office|study|report|lawsuit|statement|staff|league|organization|"
+    r"union|association|campaign|office|study|report|lawsuit|statement|staff|league|organi[sz]ation|"
     r"network|service|council|committee|commission|paper|newspaper|outlet|site|website|letter|party|"
-    r"release|airline|suit|complaint|indictment|filing|memo|affidavit|ruling|warrant|brand|university|school|bank|center|order|tweet|post|book|document)s?$"
+    r"release|airline|suit|complaint|indictment|filing|memo|affidavit|ruling|warrant|brand|magazine|"
+    r"university|school|bank|center|order|tweet|post|book|document|newsletter|broadcaster)s?$"
 )
 _ROLE = re.compile(
-    r"(?:man|men|woman|women|person|people|persons|authorities|attorneys?|judges?|mayors?|"
-    r"coach(?:es)?|chiefs?|mother|father|wife|husband|sons?|friends?|stars?|critics|sources?|family|"
-    r"experts?|witness(?:es)?|actress|aides?|king|queen|pope|ally|allies|colleagues?|governors?|"
-    r"[a-z]{2}(?:er|or|ist|ian|ant|ent|eer|ial|ive|ee|ate|yst)s?)$"
+    r".*(?:man|men|woman|women|person|people|persons)$|[a-z-]{2,}(?:er|or|ist|ian|ant|ent|eer|ial|ive|"
+    r"ee|ate|yst)s?$|(?:authorities|attorney|judge|mayor|coach|coache|chief|star|critic|source|family|"
+    r"expert|witness|witnesse|actress|aide|king|queen|pope|ally|allie|colleague|friend|son|mother|"
+    r"father|wife|husband|governor|fan|user)s?$"
 )
 _WOMEN = _set(
     "mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty "
@@ -206,7 +211,12 @@ def subject_before(words: Sequence[Word], i: int) -> tuple[int, int] | None:
         aside = words[mark + 1 : right]
         if aside and aside[0][2] in _AUXILIARIES:
             return None
-        if aside and right == j - 1 and 2 <= len(aside) <= 4 and all(_capital(w) for *_, w in aside):
+        if (
+            aside
+            and right == j - 1
+            and 2 <= len(aside) <= 4
+            and all(_capital(w) for *_, w in aside)
+        ):
             if not _bare(aside[-1][2]) in _ORGANISATION and "." not in aside[0][2]:
                 return mark + 1, right  # "the ministry's spokesman, Anna Lind, said"
         if aside and aside[0][2].lower() in ("and", "but", "so", "or", "while"):
@@ -270,6 +280,8 @@ def _phrase_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
             return m, j
     while k < j and words[k][2] in _NO_NAME:
         k += 1
+    if k > 2 and words[k - 1][2] == "and" and words[k - 3][2].lower() in _DETERMINERS:
+        k -= 3  # "the mother and father of the child"
     if k >= j or words[k][2].lower() in _PREPOSITIONS or j - k > 10:
         return (j - 1, j) if _can_speak(low) else None
     return k, j
@@ -285,7 +297,12 @@ def _name_ending(words: Sequence[Word], j: int) -> tuple[int, int] | None:
             k -= 1
         elif joins and k > 1 and _capital(words[k - 2][2]):
             k -= 1
-        elif word == "the" and k > 2 and words[k - 2][2] in ("of", "for") and _capital(words[k - 3][2]):
+        elif (
+            word == "the"
+            and k > 2
+            and words[k - 2][2] in ("of", "for")
+            and _capital(words[k - 3][2])
+        ):
             k -= 1
         else:
             break
@@ -330,8 +347,13 @@ def subject_after(words: Sequence[Word], i: int) -> tuple[int, int] | None:
             and low in ("of", "for", "the", "and")
         ):  # fmt: skip
             break
-        if named and word[0].islower() and low not in ("of", "for", "the", "and") and low[-1:] != "s":
-            if not _ROLE.search(low) and low not in ("de", "al", "bin", "van", "von", "der", "la"):
+        if (
+            named
+            and word[0].islower()
+            and low not in ("of", "for", "the", "and")
+            and low[-1:] != "s"
+        ):
+            if not _ROLE.match(low) and low not in ("de", "al", "bin", "van", "von", "der", "la"):
                 break
         if word[0] == HIDDEN and (not named or len(word) > 19):
             break
@@ -350,14 +372,14 @@ def subject_after(words: Sequence[Word], i: int) -> tuple[int, int] | None:
     if first in ("i", "we", "you", "there", "nothing", "so", "yes", "no"):
         return None
     if _capital(words[k - 1][2]) and words[k - 1][2][-1] not in "’'":
-        name = _name_ending(words[: k], k)
+        name = _name_ending(words[:k], k)
         if name is not None:
             return (max(name[0], i), k) if first != "the" or name[0] > i + 1 else (i, k)
     return (i, k) if first in _DETERMINERS or words[k - 1][2][0].isalpha() else None
 
 
 def _can_speak(head: str) -> bool:
-    return bool(_BODY.search(head) or _ROLE.search(head))
+    return bool(_BODY.match(head) or _ROLE.match(head))
 
 
 def plausible(words: Sequence[Word]) -> bool:
@@ -370,7 +392,9 @@ def plausible(words: Sequence[Word]) -> bool:
 def key(name: str) -> tuple[str, ...]:
     """The words of a name that tell people apart: without titles, articles and possessives."""
     words = [_bare(m.group()) for m in _WORD.finditer(name) if m.group()[0].isalnum()]
-    kept = [w for w in words if w not in TITLES and w not in ("the", "a", "an", "us", "u.s", "jr", "sr")]
+    kept = [
+        w for w in words if w not in TITLES and w not in ("the", "a", "an", "us", "u.s", "jr", "sr")
+    ]
     return tuple(kept or words)
 
 
@@ -411,7 +435,7 @@ class People:
             tail = words[last - 1][2]
             own = len(re.search(r"(?:[’']s|[’'])?$", tail)[0])  # type: ignore[index]
             self._full[who].append((words[first][0], words[last - 1][1] - own))
-            for word in who:
+            for word in (*who, who[1].split()[0]):
                 self._by_word[word].add(who)
             self._learn_roles(words, first, last, who)
 
@@ -425,7 +449,7 @@ class People:
                     break
                 roles.append(_bare(word))
         for role in roles:
-            if role in TITLES or _ROLE.search(role):
+            if role in TITLES or _ROLE.match(role):
                 self._roles[_head(role)].append((who, near))
                 if _SHE.search(role) or _HE.search(role):
                     self._gender.setdefault(who, "she" if _SHE.search(role) else "he")
@@ -442,7 +466,9 @@ class People:
         start, end = words[0][0], words[-1][1]
         if all(_capital(w) or w in _PARTICLES for *_, w in words):
             found = self.named(words)
-        elif len(words) > 1 and (name == "the" or words[0][2][-2:] in _POSSESSIVE or _capital(words[0][2])):
+        elif len(words) > 1 and (
+            name == "the" or words[0][2][-2:] in _POSSESSIVE or _capital(words[0][2])
+        ):
             found = self._of_role(words)
         else:
             found = None
@@ -524,8 +550,10 @@ class People:
                 if gender in ("?", "any"):
                     self._gender.setdefault(_who(words_of(name, 0, len(name))), pronoun)
                     return start, end
-            elif gender == pronoun or (pronoun in ("it", "they") and gender in ("group", "any")):
+            elif gender == pronoun or gender in ("group", "any"):
                 return start, end
+            else:
+                return None  # only the last one heard of
         return None
 
     def gender(self, name: str) -> str:
@@ -543,7 +571,7 @@ class People:
                 return "she" if head != "women" else "they"
             if _HE.search(head):
                 return "he" if head != "men" and head[-3:] != "men" else "they"
-            if _BODY.search(head):
+            if _BODY.match(head):
                 return "group"
             return "they" if head == "people" or re.search(r"[^s]s$", head) else "?"
         return "any" if len(words) == 1 and not words[0][2].isupper() else "group"
@@ -554,7 +582,9 @@ def _head(word: str) -> str:
 
 
 def _who(words: Sequence[Word]) -> _Who:
-    run = [_bare(w) for *_, w in words if w[0].isalnum() and _bare(w) not in ("jr", "sr", "ii", "iii")]
+    run = [_bare(w) for *_, w in words if w[0].isalnum()]
+    if len(run) > 2 and run[-1] in ("jr", "sr", "ii", "iii"):
+        run[-2:] = [f"{run[-2]} {run[-1]}"]
     return (run[0], run[-1]) if run else ("", "")
 
 

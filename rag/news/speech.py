@@ -78,7 +78,12 @@ def _forms(lemma: str) -> list[str]:
 
 _VERBS = {
     form: kind
-    for kind, lemmas in (("beside", _BESIDE_ONLY), ("quote", _QUOTE_ONLY), ("clause", _CLAUSE), ("anyone", _ANYONE))
+    for kind, lemmas in (
+        ("beside", _BESIDE_ONLY),
+        ("quote", _QUOTE_ONLY),
+        ("clause", _CLAUSE),
+        ("anyone", _ANYONE),
+    )
     for lemma in lemmas.split()
     for form in _forms(lemma)
 }
@@ -107,7 +112,9 @@ _TAIL = frozenset(  # what may follow "Khan said" and is not said: when, where, 
     "early earlier this last monday tuesday wednesday thursday friday saturday sunday who adding "
     "referring speaking citing recently again then to today yesterday upon outside inside".split()
 )
-_HEADLINE = re.compile(r"\s*([A-Z][\w’'.-]*(?: [A-Z][\w’'.-]*){0,3})(:) ([A-Z“\"‘'][^\n]{8,140})(?=\n|$)")
+_HEADLINE = re.compile(
+    r"\s*([A-Z][\w’'.-]*(?: [A-Z][\w’'.-]*){0,3})(:) ([A-Z“\"‘'][^\n]{8,140})(?=\n|$)"
+)
 _TELL = frozenset("tell tells told telling inform informed assured".split())
 _FACTS = frozenset(  # also done without words: "added a run", "claimed gold"
     "add adds added claim claims claimed deny denies denied observe observes observed maintain "
@@ -219,7 +226,7 @@ class _Reading:
         return _nested(self.found)
 
     def _headline(self) -> None:
-        """"Trump: We will leave", if the article names him."""
+        """ "Trump: We will leave", if the article names him."""
         line = _HEADLINE.match(self.text)
         if line is None:
             return
@@ -278,6 +285,8 @@ class _Reading:
         via = None
         if words[frame.verb[0]][2] in _TELL and (to := subject_after(words, frame.verb[1])):
             span = words[to[0]][0], words[to[1] - 1][1]
+            if same_speaker(self.text[slice(*span)], self.text[slice(*speaker)]):
+                return None  # "he told Khan": not Khan
             via = span if _OUTLET.match(self.text[slice(*span)]) else None
         return _Voice(speaker, (part[0][0], part[-1][1]), verb, via)
 
@@ -355,12 +364,22 @@ class _Reading:
             q = self.outer[bisect_right(self.outer, start, key=_left) - 1]
             inner = self.text[q.start : q.end]
             after = words[n + 1][2] if n + 1 < len(words) else "."
-            if q.left in self.framed or not _sentence_like(inner) or after[0].isalnum() or after == ":":
+            if (
+                q.left in self.framed
+                or not _sentence_like(inner)
+                or after[0].isalnum()
+                or after == ":"
+            ):
                 continue
             own: _Voice | None = None
             if n and words[n - 1][2] == ":":
-                own = voice or subject
-            elif (n == 0 or (n == 1 and words[0][2] in ("And", "But"))) and before is not None and (_spoke(before) or not new_paragraph):
+                short = n < 8 and all(w != "by" for *_, w in words[:n])  # "Khan was clear: █"
+                own = voice or (subject if short else None)
+            elif (
+                (n == 0 or (n == 1 and words[0][2] in ("And", "But")))
+                and before is not None
+                and (_spoke(before) or not new_paragraph)
+            ):
                 own = before
             elif n and words[n - 1][2][0] in (HIDDEN, ".") and voice is not None:
                 own = voice
@@ -396,14 +415,16 @@ def _left(quotation: Quotation) -> int:
     return quotation.left
 
 
-def _hidden(
-    text: str, inner: Sequence[Quotation], offset: int = 0, *, titles: bool = False
-) -> str:
+def _hidden(text: str, inner: Sequence[Quotation], offset: int = 0, *, titles: bool = False) -> str:
     """The text with its quotations hidden, marks and all; no offset moves. ``titles``: the names
     of works are hidden otherwise, and a comma inside their marks is kept, since nobody says them."""
     parts, at = [], 0
     for q in inner:
-        left, right, quoted = q.left - offset, q.right - offset, text[q.start - offset : q.end - offset]
+        left, right, quoted = (
+            q.left - offset,
+            q.right - offset,
+            text[q.start - offset : q.end - offset],
+        )
         hidden = HIDDEN * (right - left)
         if titles and quoted.count(" ") and _title(quoted):
             comma = quoted[-1] == ","
@@ -444,7 +465,9 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
         return None
     phrase = None
     if word in _PHRASE_STARTS:
-        phrase = next((p for p in _PHRASES if tuple(w for *_, w in words[i : i + len(p)]) == p), None)
+        phrase = next(
+            (p for p in _PHRASES if tuple(w for *_, w in words[i : i + len(p)]) == p), None
+        )
     kind = "clause" if phrase else _VERBS.get(word)
     if kind is None or (words[i][2] != word and i > 0):
         return None
@@ -484,9 +507,9 @@ def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | Non
         else:
             left_one = subject_before(words, i)
             named = words[found[1] - 1][2][0].isupper()
-            ends = words[found[1]][2] == "," and (
-                left_one is None or (named and words[left_one[1] - 1][2][0].islower())
-            )
+            ends = words[found[1]][2] == "," and left_one is None
+            if named and (left_one is None or words[left_one[1] - 1][2][0].islower()):
+                ends = _tail(words, found[1], len(words)) or words[found[1]][2] == ","
         if ends:
             return _Frame(found, verb, (i, found[1]), kind)
     left = skipped_left(words, i)
@@ -537,8 +560,8 @@ def _tells(words: Sequence[Word], verb: str, end: int) -> bool:
         return True
     if after in ",:" and end + 1 < len(words) and words[end + 1][2][0] == HIDDEN:
         return True
-    return verb in _FACTS and after != "to" and (
-        _tail(words, end, len(words)) or _clause(words[end:])
+    return (
+        verb in _FACTS and after != "to" and (_tail(words, end, len(words)) or _clause(words[end:]))
     )
 
 
@@ -561,7 +584,15 @@ def _apart(words: Sequence[Word], frame: _Frame) -> bool:
     before = words[frame.span[0] - 1][2] if frame.span[0] else ""
     if _passive(words, frame):
         return False
-    if frame.subject is None or before in ("and", "but", "while", ";", "though", "although", "whereas"):
+    if frame.subject is None or before in (
+        "and",
+        "but",
+        "while",
+        ";",
+        "though",
+        "although",
+        "whereas",
+    ):
         return True
     return before in ",—–" and _tail(words, frame.span[1], len(words))
 
@@ -584,9 +615,7 @@ def _tail(words: Sequence[Word], first: int, last: int) -> bool:
     return word in _TAIL or (word.endswith("ly") and len(word) > 4)
 
 
-def _regions(
-    words: Sequence[Word], frame: _Frame, first: int, last: int
-) -> list[tuple[int, int]]:
+def _regions(words: Sequence[Word], frame: _Frame, first: int, last: int) -> list[tuple[int, int]]:
     """Which words of ``first`` to ``last`` a frame says, as (first, after last)."""
     begin, after = frame.span
     verb = words[frame.verb[1] - 1][2]
@@ -620,7 +649,13 @@ def _regions(
         hidden = next((k for k in range(after, last) if words[k][2][0] == HIDDEN), None)
         if hidden is not None and (words[hidden - 1][2] in ",:.—–" or hidden - after <= 4):
             return [(first, left), (hidden, last)]
-        if hidden is None and after < last and words[after][2] == "," and not block and not _tail(words, after, last):
+        if (
+            hidden is None
+            and after < last
+            and words[after][2] == ","
+            and not block
+            and not _tail(words, after, last)
+        ):
             return [(first, last)]
         return [(first, left)]
     told = after + 1 < last and words[after][2] == "," and words[after + 1][2][0] != HIDDEN
