@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,8 @@ def test_a_role_is_its_one_holder_and_no_other():
 def test_a_quotation_inside_a_quotation_keeps_both():
     text = "“He told me, ‘Leave now,’ and then Bob Lee said, ‘Stay a while,’” Omar Sy said."
     inner = at(text, "Stay a while")
-    assert inner is not None and inner.within is not None
+    assert inner is not None
+    assert inner.within is not None
     assert (inner.speaker, inner.within.speaker) == ("Bob Lee", "Omar Sy")
     assert who(text, "He told me") == "Omar Sy"
 
@@ -177,8 +179,10 @@ def test_a_quotation_inside_a_quotation_keeps_both():
 def test_an_outlet_that_was_told_or_reports_is_via():
     told = at("Anna Lind told Reuters that boats run.", "boats run")
     reported = at("Anna Lind said that boats run, The Guardian reported.", "boats run")
-    assert told is not None and (told.speaker, told.via) == ("Anna Lind", "Reuters")
-    assert reported is not None and reported.via == "The Guardian"
+    assert told is not None
+    assert (told.speaker, told.via) == ("Anna Lind", "Reuters")
+    assert reported is not None
+    assert reported.via == "The Guardian"
 
 
 def test_speech_at_wants_more_than_half():
@@ -263,5 +267,5 @@ def test_quotations_nest_or_stand_apart(text: str):
     found = quotations(text)
     for q in found:
         assert 0 <= q.left < q.start < q.end <= q.right <= len(text)
-    for outer, inner in zip(found, found[1:], strict=False):
+    for outer, inner in pairwise(found):
         assert inner.left >= outer.right or inner.right <= outer.right

@@ -96,18 +96,22 @@ def _fixed(words: Sequence[Word], i: int, word: str) -> Frame | None:
 def _with_verb(words: Sequence[Word], i: int, word: str, seen: bool) -> Frame | None:
     phrase = _phrase(words, i)
     kind = "clause" if phrase else lexicon.VERBS.get(word)
-    if kind is None:
+    if kind is None or (word in lexicon.PASSIVE and _at(words, i + 1) == "by"):
         return None
-    first, end = i, i + (len(phrase) or 1)
-    while first > 0 and words[first - 1][2] in ("has", "have", "had"):
-        first -= 1
-    verb = first, end
     if kind == "beside" and not any(_is_quotation(words, k) for k in range(max(0, i - 6), i)):
         return None
     if word.endswith("ing") and not phrase:
         return _participle(words, i, kind)
-    if inverted := _inverted(words, i, verb, kind):
-        return inverted
+    first, end = i, i + (len(phrase) or 1)
+    while first > 0 and words[first - 1][2] in ("has", "have", "had"):
+        first -= 1
+    verb = first, end
+    return _inverted(words, i, verb, kind) or _plain(words, i, verb, kind, seen)
+
+
+def _plain(words: Sequence[Word], i: int, verb: Part, kind: str, seen: bool) -> Frame | None:
+    """ "Anna Lind said", "and said"."""
+    word, end = words[i][2].lower(), verb[1]
     left = skipped_left(words, i)
     if left is None or (_at(words, end) == "to" and word == "said"):
         return None

@@ -121,7 +121,9 @@ class People:
             word = bare(words[0][2])
             known = self._by_word.get(word, set())
             if len(known) <= _MANY:
-                known = {who for who in known if who[1] == word} or known
+                # By a first name only if it is one: "Israel" is not Israel Katz.
+                given = known if word in lexicon.WOMEN | lexicon.MEN else set()
+                known = {who for who in known if who[1].split()[0] == word} or given
         who = self._meant(known, words[0][0])
         return None if who is None else self._last_full(who, words[0][0])
 

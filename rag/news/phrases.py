@@ -28,7 +28,8 @@ _POSSESSIVE = ("’s", "'s", "s’", "s'", "z’")
 _LONGEST_NICKNAME = 19
 _LONGEST = 16  # words of a phrase
 _INDEFINITE = ("some", "many", "several", "most", "few", "both", "one", "others")
-_NOBODY = ("i", "we", "you", "there", "nothing", "so", "yes", "no")
+_NO_SUBJECT = ("i", "we", "you", "nothing")
+_NOBODY = (*_NO_SUBJECT, "there", "so", "yes", "no")
 
 
 def words_of(text: str, start: int, end: int) -> list[Word]:
@@ -172,7 +173,7 @@ def _phrase_ending(words: Sequence[Word], j: int) -> Part | None:
     low = last.lower()
     if low in lexicon.PRONOUNS:
         return j - 1, j
-    if not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NOBODY:
+    if not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NO_SUBJECT:
         return None
     if is_capital(last):
         name = name_ending(words, j)
@@ -288,7 +289,7 @@ def _goes_on(words: Sequence[Word], i: int, k: int) -> bool:
         return False
     if low in lexicon.PREPOSITIONS | {"and"} and (k == i or low not in lexicon.IN_SUBJECT):
         return False
-    if not named or is_capital(word):
+    if not named or is_capital(word) or word == "&":
         return True
     if low in lexicon.PREPOSITIONS | {"the", "and"}:
         follows = words[k + 1][2] if k + 1 < len(words) else "."
