@@ -64,6 +64,15 @@ def speeches(text: str, sentences: Sequence[tuple[int, int]]) -> list[Attributio
     Args:
         text: The article's text.
         sentences: (start, end) of all its sentences, in order (``sentence_spans``).
+
+    Returns:
+        Direct speech once for each quotation; a told clause and a quotation in it are two. A
+        quotation that goes on keeps the verb of the speech it follows; ``verb`` is empty where it
+        only stands after a sentence about its speaker.
+
+    >>> text = "Police said the road is shut. “Stay away,” said Anna Lind."
+    >>> [(s.speaker, text[slice(*s.said)]) for s in speeches(text, [(0, 29), (30, 58)])]
+    [('Police', 'the road is shut'), ('Anna Lind', 'Stay away,')]
     """
     return _Reading(text, sentences).attributions()
 
