@@ -113,13 +113,18 @@ def _plain(words: Sequence[Word], i: int, verb: Part, kind: str, seen: bool) -> 
     """ "Anna Lind said", "and said"."""
     word, end = words[i][2].lower(), verb[1]
     left = skipped_left(words, i)
-    if left is None or (_at(words, end) == "to" and word == "said"):
+    if left is None or _at(words, end) in ("into", "off"):
+        return None
+    if _at(words, end) == "to" and word == "said":  # "said to be shut"
         return None
     subject = subject_before(words, i)
     if subject is None:
         return _shared(words, left, verb, kind) if seen or left else None
     begin = _modified(words, subject[0])
-    if not _quotation_ends(words, begin) and not _may_tell(words, subject, verb, kind):
+    beside = _quotation_ends(words, begin) and (
+        word not in lexicon.BASE or _at(words, end) in _CLOSES  # not "█ Republican state Rep."
+    )
+    if not beside and not _may_tell(words, subject, verb, kind):
         return None
     if _at(words, subject[0] - 1) == "what":  # "what he said they were"
         return None

@@ -154,16 +154,18 @@ class People:
         return self._last_full(known[0], words[0][0]) if len(known) == 1 else None
 
     def _of_pronoun(self, pronoun: str) -> _Span | None:
-        for start, end in reversed(self._heard[-_HEARD:]):
-            name = words_of(self._text, start, end)
+        maybe = None
+        for span in reversed(self._heard[-_HEARD:]):
+            name = words_of(self._text, *span)
             fits = self._fits(name)
-            if pronoun in fits:
-                if len(fits) > 1 and pronoun in ("he", "she"):
-                    self._gender.setdefault(_who(name), pronoun)
-                return start, end
             if pronoun in ("it", "they"):
-                return None  # things are many: only the last one heard of
-        return None
+                return span if pronoun in fits else None  # things are many: only the last one
+            if pronoun in fits and "it" in fits:
+                maybe = maybe or span  # a single name, of a person or of a country
+            elif pronoun in fits:
+                self._gender.setdefault(_who(name), pronoun)
+                return span
+        return maybe
 
     def _fits(self, name: Sequence[Word]) -> tuple[str, ...]:
         """The pronouns that may stand for a speaker."""
