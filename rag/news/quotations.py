@@ -61,10 +61,10 @@ def _in_line(text: str, begin: int, stop: int) -> list[Quotation]:
             if stack:
                 left, _ = stack.pop()
                 found.append(_trimmed(text, left, at, len(stack)))
-    left = next((left for left, double in stack if double), None)
-    if left is not None and stop - left <= _LONGEST_UNCLOSED:
-        found = [q for q in found if q.left < left or q.depth > 0]
-        found.append(_trimmed(text, left, stop, 0, closed=False))
+    unclosed = next((left for left, double in stack if double), None)
+    if unclosed is not None and stop - unclosed <= _LONGEST_UNCLOSED:
+        found = [q for q in found if q.left < unclosed or q.depth > 0]
+        found.append(_trimmed(text, unclosed, stop, 0, closed=False))
     return found
 
 
@@ -99,3 +99,19 @@ def _closes(
     # "the players’ union" inside single marks: a possessive, if a mark after punctuation follows.
     rest = text[at + 1 : min(stop, at + 400)]
     return before != "s" or not re.match(r" [a-z][^‘]{0,390}?[a-z][.,?!]['’]", rest)
+
+
+def is_title(quoted: str) -> bool:
+    """True for what is written as the name of a work or thing: "The Way of Water"."""
+    if quoted[-1:] in ".?!" and quoted.count(" ") > 5:
+        return False
+    words = re.findall(r"[^\W\d_][\w’'-]*", quoted[:200])
+    long = [word for word in words if len(word) > 3]
+    return bool(long) and all(word[0].isupper() for word in (words[0], words[-1], *long))
+
+
+def is_sentence(quoted: str) -> bool:
+    """True for what somebody may have said as it stands; a scare quote or a title is not."""
+    if quoted.count(" ") < 3 and quoted[-1:] not in ".?!,":
+        return False
+    return " " not in quoted or not is_title(quoted)

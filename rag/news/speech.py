@@ -11,142 +11,36 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.datatypes import Attribution
-from rag.news.quotations import Quotation, quotations
-from rag.news.speakers import (
-    HIDDEN,
-    PRONOUNS,
-    People,
-    Word,
-    plausible,
-    same_speaker,
-    skipped_left,
-    subject_after,
-    subject_before,
-    words_of,
+from rag.news import lexicon
+from rag.news.frames import (
+    Frame,
+    addressee,
+    begins_own,
+    frames,
+    is_reporter,
+    is_tail,
+    said_by,
 )
+from rag.news.people import People, same_speaker
+from rag.news.phrases import HIDDEN, TITLE, Word, words_of
+from rag.news.quotations import Quotation, is_sentence, is_title, quotations
 
 __all__ = ["same_speaker", "speech_at", "speeches"]
 
-_LONGEST_UNIT = 4_000  # characters of a sentence that are read
-
-_ANYONE = "say tell add"
-_CLAUSE = (
-    "announce argue claim explain insist warn note acknowledge admit allege assert caution complain "
-    "conclude confirm contend declare deny emphasize emphasise stress hint joke lament maintain "
-    "mention observe predict promise pledge vow quip reaffirm recall recount reiterate remark reply "
-    "report respond reveal state suggest testify tweet underline underscore write post affirm "
-    "highlight echo counter concede boast brag muse opine retort exclaim express voice criticize "
-    "criticise condemn praise convey accuse urge threaten denounce agree disagree "
-    "speculate apologize proclaim advise recommend clarify disclose inform elaborate gush rave "
-    "marvel plead demand promise repeat hail applaud decry rebuke assure swear"
-)
-_QUOTE_ONLY = (  # only with a quotation: "called it █"
-    "call describe dub label brand ask think believe feel find deem consider refer characterize "
-    "characterise cite thank wonder reject dismiss portray expect hope blast slam comment shout "
-    "defend read"
-)
-_BESIDE_ONLY = (  # only directly beside one: "█ she continued"
-    "begin continue start go laugh yell scream whisper offer sing chant reason share answer "
-    "tease speak finish tout preach smile chime interject cheer cry"
-)
-_IRREGULAR = {
-    "say": "says said saying", "tell": "tells told telling", "think": "thinks thought",
-    "write": "writes wrote writing", "feel": "feels felt", "find": "finds found finding",
-    "read": "reads reading", "begin": "begins began", "sing": "sings sang",
-    "speak": "speaks spoke", "swear": "swears swore swearing", "go": "goes went",
-    "admit": "admits admitted admitting", "plead": "pleads pleaded pled pleading",
-    "brag": "brags bragged bragging", "slam": "slams slammed slamming",
-    "quip": "quips quipped quipping",
-}  # fmt: skip
-
-
-def _forms(lemma: str) -> list[str]:
-    if lemma in _IRREGULAR:
-        return [lemma, *_IRREGULAR[lemma].split()]
-    if lemma.endswith("e"):
-        return [lemma, lemma + "s", lemma + "d", lemma[:-1] + "ing"]
-    if lemma.endswith("y"):
-        return [lemma, lemma[:-1] + "ies", lemma[:-1] + "ied", lemma + "ing"]
-    s = "es" if lemma.endswith(("s", "sh", "ch", "x")) else "s"
-    return [lemma, lemma + s, lemma + "ed", lemma + "ing"]
-
-
-_VERBS = {
-    form: kind
-    for kind, lemmas in (
-        ("beside", _BESIDE_ONLY),
-        ("quote", _QUOTE_ONLY),
-        ("clause", _CLAUSE),
-        ("anyone", _ANYONE),
-    )
-    for lemma in lemmas.split()
-    for form in _forms(lemma)
-}
-_PHRASES = (
-    ("made", "it", "clear"), ("makes", "it", "clear"), ("make", "it", "clear"),
-    ("made", "clear"), ("was", "quoted", "as", "saying"), ("pointed", "out"), ("points", "out"),
-    ("on", "to", "say"),
-)  # fmt: skip
-_PHRASE_STARTS = frozenset(phrase[0] for phrase in _PHRASES)
-_NOUNS_TOO = frozenset(
-    "claims claim reports report notes note states state remarks remark posts post promise "
-    "promises demands demand comments tweets tweet pledge pledges vow vows stress joke jokes hints "
-    "hint voice voices slam blast counter counters echo echoes highlights highlight recalls recall "
-    "praise advise estimates complains shares share label brand read reads call calls answer find "
-    "finds start starts offers offer reason feels tease hope hopes thanks thank goes go reveal "
-    "alleged".split()
-)
+_LONGEST_SENTENCE = 4_000  # characters of a sentence that are read
 _OUTLET = re.compile(
     r"^(?:the )?(?:[A-Z]{2,5}(?: News| TODAY| Sport)?|Reuters|Associated Press|USA TODAY(?: Sports)?|"
     r"(?:[A-Z][\w.]+ ){0,3}(?:Times|Post|Journal|News|Guardian|Telegraph|Press|Tribune|Herald|"
     r"Magazine|Globe|Chronicle|Mirror|Sun|Mail|Week|Review|Network|Independent|Today)|"
     r"[\w.]+\.(?:com|org|net))(?:[’']s\b.*)?$"
 )
-_TAIL = frozenset(  # what may follow "Khan said" and is not said: when, where, to whom, of what
-    "on in at during after before via from when while as of about with by through following late "
-    "early earlier this last monday tuesday wednesday thursday friday saturday sunday who adding "
-    "referring speaking citing recently again then to today yesterday upon outside inside".split()
-)
 _HEADLINE = re.compile(
     r"\s*([A-Z][\w’'.-]*(?: [A-Z][\w’'.-]*){0,3})(:) ([A-Z“\"‘'][^\n]{8,140})(?=\n|$)"
 )
-_TELL = frozenset("tell tells told telling inform informed assured".split())
-_FACTS = frozenset(  # also done without words: "added a run", "claimed gold"
-    "add adds added claim claims claimed deny denies denied observe observes observed maintain "
-    "maintains maintained announce promise promised note recall recalled repeat repeated counter "
-    "countered admit admitted reveal revealed report reported declare declared post posted "
-    "demonstrate clarify disclose disclosed recount agree agrees agreed disagree confirm confirms "
-    "confirmed boast boasts boasted conclude concludes concluded read reads".split()
-)
-_FINITE = frozenset(
-    "is are was were has have had will would can could should may might must did does do didn't "
-    "isn't wasn't weren't won't wouldn't can't couldn't he she they it we i there".split()
-)
-_PASSIVE = frozenset("claimed described called dubbed labeled labelled denounced condemned".split())
-_BASE = frozenset(lemma for lemma in f"{_ANYONE} {_CLAUSE} {_QUOTE_ONLY} {_BESIDE_ONLY}".split())
-_TRIMMED = frozenset(", . ; : — – - and but".split())
-_JOINS = frozenset("and but or".split())
-_JOINS_VERBS = frozenset("and but then though although while , or".split())
-_BEFORE_PARTICIPLE = frozenset("and , by while before after — – - when".split())
-_TIMES = frozenset(
-    "on in this last late early earlier monday tuesday wednesday thursday friday saturday sunday "
-    "morning afternoon evening night week month year today yesterday ,".split()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """A speech verb with its subject, as word numbers (first, after last). ``subject`` is None if
-    it is the subject of the frame before or of the sentence; ``span`` holds verb and subject."""
-
-    subject: tuple[int, int] | None
-    verb: tuple[int, int]
-    span: tuple[int, int]
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +52,11 @@ class _Voice:
     verb: tuple[int, int]
     via: tuple[int, int] | None = None
 
+    @property
+    def speaks(self) -> bool:
+        """False for a sentence's subject without a verb of saying."""
+        return self.verb[0] < self.verb[1]
+
 
 def speeches(text: str, sentences: Sequence[tuple[int, int]]) -> list[Attribution]:
     """Every stretch of reported or direct speech in an article, ordered by where it starts.
@@ -165,6 +64,15 @@ def speeches(text: str, sentences: Sequence[tuple[int, int]]) -> list[Attributio
     Args:
         text: The article's text.
         sentences: (start, end) of all its sentences, in order (``sentence_spans``).
+
+    Returns:
+        Direct speech once for each quotation; a told clause and a quotation in it are two. A
+        quotation that goes on keeps the verb of the speech it follows; ``verb`` is empty where it
+        only stands after a sentence about its speaker.
+
+    >>> text = "Police said the road is shut. “Stay away,” said Anna Lind."
+    >>> [(s.speaker, text[slice(*s.said)]) for s in speeches(text, [(0, 29), (30, 58)])]
+    [('Police', 'the road is shut'), ('Anna Lind', 'Stay away,')]
     """
     return _Reading(text, sentences).attributions()
 
@@ -193,84 +101,85 @@ class _Reading:
         self.text = text
         self.quotations = quotations(text)
         self.outer = [q for q in self.quotations if q.depth == 0]
-        self.masked = _hidden(text, self.outer)
-        self.units = self._units(sentences)
+        plain = text.replace(HIDDEN, " ").replace(TITLE, " ")
+        self.masked = _hidden(plain, self.outer, titles=True)
+        self.sentences = self._joined(sentences)
         self.people = People(text)
         self.found: list[Attribution] = []
         self.framed: dict[int, bool] = {}  # where an attributed quotation opens: by its own verb?
 
-    def _units(self, sentences: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    def _joined(self, sentences: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Sentences, those that a quotation spans joined."""
-        units: list[tuple[int, int]] = []
+        joined: list[tuple[int, int]] = []
         for start, end in sentences:
             inside = bisect_left(self.outer, start, key=_left) - 1
-            if units and inside >= 0 and self.outer[inside].right > start:
-                units[-1] = (units[-1][0], max(end, self.outer[inside].right))
+            if joined and inside >= 0 and self.outer[inside].right > start:
+                joined[-1] = (joined[-1][0], max(end, self.outer[inside].right))
             else:
-                units.append((start, end))
-        return units
+                joined.append((start, end))
+        return joined
 
     def attributions(self) -> list[Attribution]:
         self._headline()
         voice, ended = None, 0
-        for start, end in self.units:
-            words = words_of(self.masked, start, min(end, start + _LONGEST_UNIT))
+        for start, end in self.sentences:
+            words = words_of(self.masked, start, min(end, start + _LONGEST_SENTENCE))
             if words:
-                voice = self._read(words, voice, self.text.count("\n", ended, start) > 0)
+                if "\n" in self.text[ended:start] and voice is not None and not voice.speaks:
+                    voice = None  # whom a paragraph is about does not speak in the next
+                voice = self._read(words, voice)
                 ended = end
-        for q in self.outer:
-            self._inside(q)
+        for quotation in self.outer:
+            self._inside(quotation)
         return _nested(self.found)
 
     def _headline(self) -> None:
-        """ "Trump: We will leave", if the article names him."""
+        """Read "Trump: We will leave", if the article names him in full."""
         line = _HEADLINE.match(self.text)
-        if line is None:
-            return
-        words = words_of(self.text, *line.span(1))
-        known = self.people.named(words)
-        if known is not None:
-            voice = _Voice(known, line.span(1), line.span(2))
-            self._add(voice, line.span(3), direct=False)
+        if line is not None:
+            known = self.people.named(words_of(self.text, *line.span(1)))
+            if known is not None:
+                self._add(_Voice(known, line.span(1), line.span(2)), line.span(3), direct=False)
 
-    def _read(self, words: list[Word], before: _Voice | None, new_paragraph: bool) -> _Voice | None:
+    def _read(self, words: list[Word], before: _Voice | None) -> _Voice | None:
         """Read a sentence; ``before`` is the voice of the one before it. Returns its own."""
         opening = self.people.opening(words)
-        subject = None if opening is None else _Voice(*opening, (words[0][0], words[0][0]))
-        frames = list(_frames(words))
+        subject = None
+        if opening is not None:
+            subject = _Voice(*opening, (words[0][0], words[0][0]))
+            self.people.heard(subject.speaker)
         voice: _Voice | None = None  # of the last frame that is not inside another's clause
         free, since = 0, len(self.found)
-        if subject is not None:
-            self.people.noticed(subject.speaker)
-        for n, frame in enumerate(frames):
+        framed = list(frames(words))
+        stops = [frame.span[0] for frame in framed if begins_own(words, frame)]
+        for frame in framed:
             own = self._voice(words, frame, voice or subject)
             if own is None:
                 continue
-            stop = next((f.span[0] for f in frames[n + 1 :] if _apart(words, f)), len(words))
-            if n and since < len(self.found) and _reporter(words, frame, free):
-                self.found[since:] = [
-                    replace(a, via=self.text[slice(*own.mention)], via_at=own.mention)
-                    for a in self.found[since:]
-                ]
+            if since < len(self.found) and voice and is_reporter(words, frame, free):
+                self._report(since, own.mention)
                 continue
-            inside = voice is not None and frame.span[0] < free
-            start = frame.span[0] if inside else free
-            regions = _regions(words, frame, start, max(stop, frame.span[1]))
-            if inside:
-                regions = regions[-1:] if regions and regions[-1][0] >= frame.span[1] else []
+            nested = voice is not None and frame.span[0] < free
+            stop = next((stop for stop in stops if stop > frame.span[0]), len(words))
+            parts = said_by(
+                words, frame, frame.span[0] if nested else free, max(stop, frame.span[1])
+            )
+            if nested:
+                parts = [part for part in parts[-1:] if part[0] >= frame.span[1]]
             mark = len(self.found)
-            if frame.span[0] == 0 and _tail(words, frame.span[1], len(words)):
-                regions = [] if self._beside(words, own) else regions
-            for first, last in regions:
-                self._say(words, first, last, own, frame.kind, self.outer)
-            if not inside and (len(self.found) > mark or not regions):
+            if frame.span[0] == 0 and is_tail(words, frame.span[1], len(words)):
+                parts = [] if self._ended(words[0][0], own) else parts
+            for first, last in parts:
+                self._say(words[first:last], own, frame.kind, self.outer)
+            if not nested and (len(self.found) > mark or not parts):
                 voice, since = own, mark
-                free = max([frame.span[1], *(last for _, last in regions)])
+                free = max([frame.span[1], *(last for _, last in parts)])
             if len(self.found) > mark:
-                self.people.noticed(own.speaker)
-        return self._unframed(words, before, voice, subject, new_paragraph)
+                self.people.heard(own.speaker)
+        return self._unframed(words, before, voice, subject)
 
-    def _voice(self, words: list[Word], frame: _Frame, before: _Voice | None) -> _Voice | None:
+    def _voice(self, words: list[Word], frame: Frame, before: _Voice | None) -> _Voice | None:
+        """Who speaks in a frame; ``before`` speaks in one without a subject."""
         verb = words[frame.verb[0]][0], words[frame.verb[1] - 1][1]
         if frame.subject is None:
             return None if before is None else replace(before, verb=verb, via=None)
@@ -279,36 +188,33 @@ class _Reading:
         if speaker is None:
             return None
         via = None
-        if words[frame.verb[0]][2] in _TELL and (to := subject_after(words, frame.verb[1])):
-            span = words[to[0]][0], words[to[1] - 1][1]
-            via = span if _OUTLET.match(self.text[slice(*span)]) else None
+        if to := addressee(words, frame):
+            via = words[to[0]][0], words[to[1] - 1][1]
+            if same_speaker(self.text[slice(*via)], self.text[slice(*speaker)]):
+                return None  # "he told Khan": he is not Khan
+            via = via if _OUTLET.match(self.text[slice(*via)]) else None
         return _Voice(speaker, (part[0][0], part[-1][1]), verb, via)
 
+    def _report(self, since: int, via: tuple[int, int]) -> None:
+        """What was found last is told by somebody: ", Reuters reported"."""
+        for n in range(since, len(self.found)):
+            self.found[n] = replace(self.found[n], via=self.text[slice(*via)], via_at=via)
+
     def _say(
-        self,
-        words: list[Word],
-        first: int,
-        last: int,
-        voice: _Voice,
-        kind: str,
-        among: Sequence[Quotation],
+        self, words: Sequence[Word], voice: _Voice, kind: str, among: Sequence[Quotation]
     ) -> None:
-        """Attribute words ``first`` to ``last``: their quotations (of ``among``), and the clause
-        if they are more than quotations."""
-        while first < last and words[first][2] in _TRIMMED:
-            first += 1
-        while last > first and words[last - 1][2] in _TRIMMED:
-            last -= 1
-        if first >= last:
+        """Attribute words: their quotations (of ``among``), and the clause if there is more."""
+        kept = [n for n, (*_, w) in enumerate(words) if w not in lexicon.TRIMMED]
+        if not kept:
             return
-        start, end = words[first][0], words[last - 1][1]
-        plain = [w for *_, w in words[first:last] if w[0].isalnum() and w.lower() not in _JOINS]
-        whole = not plain
-        if plain and kind != "quote":
+        words = words[kept[0] : kept[-1] + 1]
+        start, end = words[0][0], words[-1][1]
+        clause = any(w[0].isalnum() and w.lower() not in lexicon.JOINS for *_, w in words)
+        if clause and kind != "quote":
             self._add(voice, (start, end), direct=False)
         for q in among[bisect_left(among, start, key=_left) : bisect_left(among, end, key=_left)]:
-            inner = self.text[q.start : q.end]
-            if self.framed.get(q.left) is None and (whole or not _title(inner)):
+            named = clause and is_title(self.text[q.start : q.end])
+            if q.left not in self.framed and not named:
                 self._add(voice, (q.start, q.end), direct=True)
                 self.framed[q.left] = True
 
@@ -328,16 +234,17 @@ class _Reading:
             )
         )
 
-    def _beside(self, words: list[Word], voice: _Voice) -> bool:
-        """Attribute the quotation that ends where the sentence begins: "Khan said." after it."""
-        before = bisect_left(self.outer, words[0][0], key=_left) - 1
-        if before < 0:
+    def _ended(self, start: int, voice: _Voice) -> bool:
+        """Attribute the quotation after which a sentence begins at ``start``: "Khan said."."""
+        n = bisect_left(self.outer, start, key=_left) - 1
+        if n < 0 or self.text[self.outer[n].right : start].strip(" "):
             return False
-        q = self.outer[before]
-        if self.framed.get(q.left) or self.text[q.right : words[0][0]].strip(" "):
+        q = self.outer[n]
+        if self.framed.get(q.left):
             return False
-        if self.framed.pop(q.left, None) is False:
-            self.found = [a for a in self.found if a.said != (q.start, q.end)]
+        if q.left in self.framed:  # taken for the speech before it
+            places = range(len(self.found) - 1, -1, -1)
+            del self.found[next(n for n in places if self.found[n].said == (q.start, q.end))]
         self._add(voice, (q.start, q.end), direct=True)
         self.framed[q.left] = True
         return True
@@ -348,28 +255,25 @@ class _Reading:
         before: _Voice | None,
         voice: _Voice | None,
         subject: _Voice | None,
-        new_paragraph: bool,
     ) -> _Voice | None:
-        """Quotations that no verb claims: they go on with the speech before them, or follow a
-        colon or a sentence about the speaker. Returns the sentence's voice."""
+        """Attribute quotations that no verb claims: they go on with the speech before them, or
+        follow a colon. Returns the sentence's voice."""
         for n, (start, _, word) in enumerate(words):
             if word[0] != HIDDEN:
                 continue
             q = self.outer[bisect_right(self.outer, start, key=_left) - 1]
-            inner = self.text[q.start : q.end]
             after = words[n + 1][2] if n + 1 < len(words) else "."
-            if q.left in self.framed or not _sentence_like(inner) or after[0].isalnum():
+            if q.left in self.framed or after[0].isalnum() or after == ":":
                 continue
+            if not is_sentence(self.text[q.start : q.end]):
+                continue
+            previous = words[n - 1][2] if n else ""
             own: _Voice | None = None
-            if n and words[n - 1][2] == ":":
-                own = voice or subject
-            elif (
-                (n == 0 or (n == 1 and words[0][2] in ("And", "But")))
-                and before is not None
-                and (_spoke(before) or not new_paragraph)
-            ):
+            if n == 0 or (n == 1 and previous in ("And", "But")):
                 own = before
-            elif n and words[n - 1][2][0] in (HIDDEN, ".") and voice is not None:
+            elif previous == ":" and all(w != "by" for *_, w in words[:n]):
+                own = voice or (subject if n < 8 else None)  # "Khan was clear: █"
+            elif previous[0] in HIDDEN + ".":
                 own = voice
             if own is not None:
                 self._add(own, (q.start, q.end), direct=True)
@@ -378,276 +282,44 @@ class _Reading:
         return voice or subject
 
     def _inside(self, outer: Quotation) -> None:
-        """Quotations inside a quotation, where it names who said them."""
-        at = bisect_left(self.quotations, outer.left, key=_left) + 1
-        held = []
-        while at < len(self.quotations) and self.quotations[at].left < outer.right:
-            held.append(self.quotations[at])
-            at += 1
-        inner = [q for q in held if q.depth == 1]
-        if not inner or outer.right - outer.left > _LONGEST_UNIT:
+        """Attribute quotations inside a quotation, where it names who said them."""
+        first = bisect_right(self.quotations, outer.left, key=_left)
+        last = bisect_left(self.quotations, outer.right, key=_left)
+        inner = [q for q in self.quotations[first:last] if q.depth == 1]
+        if not inner or outer.right - outer.left > _LONGEST_SENTENCE:
             return
         shown = _hidden(self.text[outer.start : outer.end], inner, outer.start)
-        words = words_of(shown, 0, len(shown))
-        words = [(s + outer.start, e + outer.start, w) for s, e, w in words]
-        for frame in _frames(words):
-            if frame.subject is None or words[frame.subject[0]][2].lower() in PRONOUNS:
-                continue
+        words = [
+            (s + outer.start, e + outer.start, w) for s, e, w in words_of(shown, 0, len(shown))
+        ]
+        for frame in frames(words):
+            if frame.subject is None or words[frame.subject[0]][2].lower() in lexicon.PRONOUNS:
+                continue  # "he" may be anybody of whom the speaker spoke
             voice = self._voice(words, frame, None)
-            if voice is not None:
-                for first, last in _regions(words, frame, 0, len(words)):
-                    self._say(words, first, last, voice, "quote", inner)
+            for first, last in said_by(words, frame, 0, len(words)) if voice else ():
+                assert voice is not None
+                self._say(words[first:last], voice, "quote", inner)
 
 
 def _left(quotation: Quotation) -> int:
     return quotation.left
 
 
-def _hidden(text: str, inner: Sequence[Quotation], offset: int = 0) -> str:
-    """The text with its quotations hidden, marks and all; no offset moves."""
+def _hidden(text: str, inner: Sequence[Quotation], offset: int = 0, *, titles: bool = False) -> str:
+    """The text with its quotations hidden, marks and all; no offset moves. ``titles``: names of
+    works are hidden otherwise, and a comma inside their marks is kept, since nobody says them."""
     parts, at = [], 0
     for q in inner:
-        parts += [text[at : q.left - offset], HIDDEN * (q.right - q.left)]
-        at = q.right - offset
+        left, right = q.left - offset, q.right - offset
+        quoted = text[q.start - offset : q.end - offset]
+        hidden = HIDDEN * (right - left)
+        if titles and " " in quoted and is_title(quoted):
+            hidden = TITLE * (right - left)
+            if quoted[-1] == ",":
+                hidden = hidden[:-2] + ", "
+        parts += [text[at:left], hidden]
+        at = right
     return "".join([*parts, text[at:]])
-
-
-def _frames(words: Sequence[Word]) -> Iterator[_Frame]:
-    """The frames of a sentence whose quotations are hidden, in order."""
-    seen = False
-    for i, (_, _, word) in enumerate(words):
-        frame = _frame(words, i, word.lower(), seen)
-        if frame is not None:
-            seen = True
-            yield frame
-
-
-def _frame(words: Sequence[Word], i: int, word: str, seen: bool) -> _Frame | None:
-    after = words[i + 1][2] if i + 1 < len(words) else "."
-    if word == "according" and after == "to":
-        found = subject_after(words, i + 2)
-        return found and _Frame(found, (i, i + 2), (i, found[1]), "anyone")
-    if word in _PASSIVE and after == "by":
-        found = subject_after(words, i + 2)
-        if found is None or found[1] == len(words) or words[found[1]][2] not in ("to", "as"):
-            return None
-        return _Frame(found, (i, i + 2), (i, found[1]), _VERBS[word])
-    if word in "—–" and i == 1 and words[0][2][0] == HIDDEN:
-        found = subject_after(words, i + 1)
-        if found and (found[1] == len(words) or words[found[1]][2] in ",."):
-            return _Frame(found, (i, i + 1), (i, found[1]), "anyone")
-    if i == 0 and words[0][2] in ("Said", "Says", "Added", "Adds"):
-        found = subject_after(words, 1)
-        return found and _Frame(found, (0, 1), (0, found[1]), "anyone")
-    phrase = None
-    if word in _PHRASE_STARTS:
-        phrase = next(
-            (p for p in _PHRASES if tuple(w for *_, w in words[i : i + len(p)]) == p), None
-        )
-    kind = "clause" if phrase else _VERBS.get(word)
-    if kind is None or (words[i][2] != word and i > 0):
-        return None
-    end = i + (len(phrase) if phrase else 1)
-    first = i
-    while first > 0 and words[first - 1][2] in ("has", "have", "had"):
-        first -= 1
-    verb = first, end
-    before = words[i - 1][2] if i else ""
-    quoted = before[:1] == HIDDEN or (before in ",.—" and i > 1 and words[i - 2][2][0] == HIDDEN)
-    if word.endswith("ing") and not phrase:
-        if before in ("is", "are", "was", "were") and (subject := subject_before(words, i - 1)):
-            return _Frame(subject, (i - 1, end), (subject[0], end), kind)
-        subject = subject_before(words, i)
-        if subject and subject[0] and words[subject[0] - 1][2] == "with":
-            return _Frame(subject, verb, (subject[0] - 1, end), kind)
-        left = skipped_left(words, i)
-        if left and (
-            words[left - 1][2] in _BEFORE_PARTICIPLE
-            or (word in ("saying", "stating", "arguing", "claiming") and before[0].isalpha())
-        ):
-            first = left - 1 if words[left - 1][2] in _BEFORE_PARTICIPLE else left
-            return _Frame(None, verb, (first, end), kind)
-        return None
-    if kind == "beside" and not _adjoins(words, i):
-        return None
-    if (quoted or (before == "," and word in ("said", "says"))) and (
-        found := subject_after(words, end)
-    ):
-        if quoted:
-            ends = _tail(words, found[1], len(words)) or words[found[1]][2] in ",.;:—–(?!"
-            ends = ends and (kind == "anyone" or plausible(words[slice(*found)]))
-        elif found[1] == len(words) or words[found[1]][2] == ".":
-            ends = True
-        else:
-            ends = words[found[1]][2] == "," and subject_before(words, i) is None
-        if ends:
-            return _Frame(found, verb, (i, found[1]), kind)
-    left = skipped_left(words, i)
-    if left is None or (after == "to" and word == "said"):
-        return None
-    subject = subject_before(words, i)
-    if subject is not None and subject[0] and words[subject[0] - 1][2] == "what":
-        return None
-    if subject is None:
-        if left == 0 or not (seen or words[left - 1][2] in ("and", "but")) or word in _BASE:
-            return None
-        if words[left - 1][2] not in _JOINS_VERBS or not _tells(words, word, end):
-            return None
-        return _Frame(None, verb, (left - 1, end), kind)
-    begin = _modified(words, subject[0])
-    quoted = begin > 0 and (
-        words[begin - 1][2][0] == HIDDEN
-        or (words[begin - 1][2] == "," and begin > 1 and words[begin - 2][2][0] == HIDDEN)
-    )
-    if not quoted and (
-        (kind != "anyone" and not plausible(words[slice(*subject)]))
-        or not _tells(words, word, end)
-        or (word in _TELL and after[0] == HIDDEN)
-    ):
-        return None
-    if words[subject[1] - 1][2][-2:] in ("’s", "'s") and word not in ("said", "says", "told"):
-        return None
-    return _Frame(subject, verb, (begin, end), kind)
-
-
-def _adjoins(words: Sequence[Word], i: int) -> bool:
-    """True if a quotation ends a few words before the verb."""
-    return any(w[0] == HIDDEN for *_, w in words[max(0, i - 6) : i])
-
-
-def _modified(words: Sequence[Word], first: int) -> int:
-    """Where the subject begins with what describes it: "█ defensive tackle Harrison Phillips"."""
-    begin = first
-    while begin > 0 and first - begin < 10 and words[begin - 1][2][0].isalnum():
-        begin -= 1
-    return begin if begin and words[begin - 1][2][0] in HIDDEN + "," else first
-
-
-def _tells(words: Sequence[Word], verb: str, end: int) -> bool:
-    """False if the word may be a noun, or a deed without words, and nothing told follows."""
-    after = words[end][2] if end < len(words) else "."
-    if verb not in _NOUNS_TOO | _FACTS or after[0] == HIDDEN or after == "that":
-        return True
-    if after in ",:" and end + 1 < len(words) and words[end + 1][2][0] == HIDDEN:
-        return True
-    return (
-        verb in _FACTS and after != "to" and (_tail(words, end, len(words)) or _clause(words[end:]))
-    )
-
-
-def _clause(words: Sequence[Word]) -> bool:
-    """True if a finite verb comes before the next comma."""
-    for *_, word in words[:14]:
-        if word in ",;" or word == "who":
-            return False
-        if word in _FINITE:
-            return True
-    return False
-
-
-def _passive(words: Sequence[Word], frame: _Frame) -> bool:
-    return words[frame.verb[1] - 1][2] == "by"
-
-
-def _apart(words: Sequence[Word], frame: _Frame) -> bool:
-    """True if the frame begins words of its own, not some inside the clause before it."""
-    before = words[frame.span[0] - 1][2] if frame.span[0] else ""
-    if _passive(words, frame):
-        return False
-    if frame.subject is None or before in (
-        "and",
-        "but",
-        "while",
-        ";",
-        "though",
-        "although",
-        "whereas",
-    ):
-        return True
-    return before in ",—–" and _tail(words, frame.span[1], len(words))
-
-
-def _reporter(words: Sequence[Word], frame: _Frame, free: int) -> bool:
-    """True for ", Reuters reported" after a statement that is already somebody's."""
-    if frame.subject is None or frame.span[0] < free - 1 or _passive(words, frame):
-        return False
-    between = words[free : frame.span[0]]
-    return all(w in _TRIMMED for *_, w in between) and _tail(words, frame.span[1], len(words))
-
-
-def _tail(words: Sequence[Word], first: int, last: int) -> bool:
-    """True if nothing after a verb is said: a time, a place, an occasion, or nothing."""
-    if first >= last or not any(w[0].isalnum() for *_, w in words[first:last]):
-        return True
-    if words[first][2] == "," and first + 1 < last:
-        first += 1
-    word = words[first][2].lower()
-    return word in _TAIL or (word.endswith("ly") and len(word) > 4)
-
-
-def _regions(words: Sequence[Word], frame: _Frame, first: int, last: int) -> list[tuple[int, int]]:
-    """Which words of ``first`` to ``last`` a frame says, as (first, after last)."""
-    begin, after = frame.span
-    verb = words[frame.verb[1] - 1][2]
-    if verb.lower() in _TELL and frame.verb[1] == after:
-        to = subject_after(words, after)
-        after = to[1] if to else after
-    left = begin
-    while left > first and words[left - 1][2] in _TRIMMED:
-        left -= 1
-    block = left > first and words[left - 1][2][0] == HIDDEN
-    plain = [w for *_, w in words[first:left] if w[0].isalnum()]
-    has_left = block or len(plain) > 3
-    comma = 0 < begin < len(words) and words[begin - 1][2] in ",—–"
-    right = _clause_start(words, after, last)
-    more = right < last and any(w[0].isalnum() or w[0] == HIDDEN for *_, w in words[right:last])
-    if begin > first and words[begin - 1][2] in ("and", "but", "while"):
-        first = begin
-    if _passive(words, frame):
-        stop = next((k for k in range(after, last) if words[k][2] in ",—–.;"), last)
-        return [(after, stop)]
-    if words[frame.verb[0]][2].lower() == "according":
-        if not has_left:
-            comma_at = next((k for k in range(after, last) if words[k][2] == ","), None)
-            return [] if comma_at is None else [(comma_at + 1, last)]
-        split = after < last and words[after][2] == "," and more
-        return [(first, last)] if split and not block else [(first, left)]
-    inverted = frame.subject is not None and frame.subject[0] >= frame.verb[1]
-    if has_left and frame.subject is not None and (
-        block or inverted or (comma and _tail(words, after, last))
-    ):  # fmt: skip
-        hidden = next((k for k in range(after, last) if words[k][2][0] == HIDDEN), None)
-        if hidden is not None and (words[hidden - 1][2] in ",:.—–" or hidden - after <= 4):
-            return [(first, left), (hidden, last)]
-        if (
-            hidden is None
-            and after < last
-            and words[after][2] == ","
-            and not block
-            and not _tail(words, after, last)
-        ):
-            return [(first, last)]
-        return [(first, left)]
-    told = after + 1 < last and words[after][2] == "," and words[after + 1][2][0] != HIDDEN
-    if has_left and comma and more and told:
-        return [(first, last)]
-    return [(right, last)] if more else []
-
-
-def _clause_start(words: Sequence[Word], first: int, last: int) -> int:
-    """Where what is said begins after a verb: past "on Thursday that", "in a statement:"."""
-    if first < last and _tail(words, first, last):
-        for k in range(first, min(last, first + 16)):
-            word = words[k][2]
-            if word == "that" or word == ":":
-                return k + 1
-            if word[0] == HIDDEN:
-                return k
-        k = first
-        while k < last and words[k][2].lower() in _TIMES:
-            k += 1
-        return k
-    return first + (first < last and words[first][2] in ("that", ":", ","))
 
 
 def _nested(found: list[Attribution]) -> list[Attribution]:
@@ -662,19 +334,3 @@ def _nested(found: list[Attribution]) -> list[Attribution]:
         ordered.append(speech)
         open_.append(speech)
     return ordered
-
-
-def _spoke(voice: _Voice) -> bool:
-    return voice.verb[0] < voice.verb[1]
-
-
-def _sentence_like(quoted: str) -> bool:
-    return (quoted.count(" ") >= 3 or quoted[-1:] in ".?!,") and not _title(quoted)
-
-
-def _title(quoted: str) -> bool:
-    """True for the name of a work or thing: "The Way of Water"."""
-    if quoted[-1:] in ".?!" and quoted.count(" ") > 3:
-        return False
-    words = [w for w in re.findall(r"[^\W\d_][\w’'-]*", quoted[:200]) if len(w) > 3]
-    return bool(words) and all(w[0].isupper() for w in words) and quoted[:1].isupper()
