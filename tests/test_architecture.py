@@ -26,6 +26,7 @@ ORDER = [
     "rag.llm",
     "rag.answering",
     "rag.resources",
+    "rag.voices",
     "rag.evidence",
     "rag.assistant",
     "rag.langchain_retriever",
