@@ -7,10 +7,13 @@ two articles contradict each other makes neither less sure of what it says.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.datatypes import Span
+from rag.news.folding import variant
 from rag.news.stance import stance
 from rag.reader import Reading
 from rag.reader.agree import agree
@@ -79,10 +82,11 @@ def sides(question: str, readings: Sequence[Reading], least: float) -> Sides:
     kind = parse(question).kind
     several = kind is Kind.LIST or bool(_ASKS_SEVERAL.search(question))
     first = readings[0]
-    if not several and _is_one_answer(question, kind, first):
-        return _differing(readings, max(_APART, least), _Said())
+    variants = _variants(readings)
+    if not several and (variants or _is_one_answer(question, kind, first)):
+        return _differing(variants, readings, max(_APART, least), _Said())
     if kind is Kind.YESNO and stance(question, first.sentence.text):
-        return _differing(readings, max(_APART, least), _Stance(question))
+        return _differing([], readings, max(_APART, least), _Stance(question))
     share = _SECOND_BROAD if several else _SECOND
     limit = MAX_LISTED if several else MAX_OPEN
     enough = [r for r in readings[1:limit] if r.confidence >= share * first.confidence]
@@ -129,11 +133,13 @@ class _Stance:
         return len(signs) == 1 and 0 not in signs
 
 
-def _differing(readings: Sequence[Reading], least: float, way: _Said | _Stance) -> Sides:
+def _differing(
+    variants: Sequence[Reading], readings: Sequence[Reading], least: float, way: _Said | _Stance
+) -> Sides:
     """The best reading's side, and those that answer otherwise and are sure enough apart from the
     sides before them."""
     found = [Side([readings[0]])]
-    for reading in readings[1:]:
+    for reading in (*variants, *readings[1:]):
         if reading.score < readings[0].score - _FAR:
             break
         if not way.answers(reading):
@@ -151,6 +157,27 @@ def _differing(readings: Sequence[Reading], least: float, way: _Said | _Stance) 
             found.append(Side([reading]))
     # What two sides take from each other says nothing against either.
     return Sides(tuple(found), _apart(readings[0], readings, found[1:], way))
+
+
+def _variants(readings: Sequence[Reading]) -> list[Reading]:
+    """Copies of the first reading's sentence that have something else in the place of its answer:
+    as sure as that, whatever the reader found in them."""
+    first, *others = readings
+    if first.short is None or first.attribution is not None:
+        return []
+    base = first.sentence.start
+    place = first.short.start - base, first.short.end - base
+    found = []
+    for other in others:
+        span = other.sentence
+        if span.doc_id == first.sentence.doc_id:
+            continue
+        there = variant(first.sentence.text, place, span.text)
+        if there is not None:
+            start, end = (span.start + offset for offset in there)
+            short = Span(span.doc_id, start, end, span.text[there[0] : there[1]])
+            found.append(dataclasses.replace(first, sentence=span, short=short, hit=other.hit))
+    return found
 
 
 def _independent(reading: Reading, found: Sequence[Side]) -> bool:

@@ -6,11 +6,14 @@ but never where a number, a name, a date or a negation differs, or is said of so
 
 from __future__ import annotations
 
+import re
+
 from rapidfuzz.distance import Indel
 
 from rag.news import tokens as tk
 from rag.news.tokens import Day, Token
 
+_WORDS = re.compile(r"\w+(?:[.,’'-]\w+)*|[$£€%]")
 _LEAST_ALIKE = 0.85
 """Share of the characters of both that are the same, in the same order."""
 _WHEN = tk.DAYS | frozenset("today yesterday tomorrow tonight last next previous ago".split())
@@ -61,6 +64,46 @@ def differ(one: str, other: str) -> bool:
         for plains, denied in ((away, new), (new, away))
         for plain in plains
     )
+
+
+def variant(one: str, place: tuple[int, int], other: str) -> tuple[int, int] | None:
+    """What a copy of a text has in the place of some words, where it has something else there and
+    is foldable but for that; as (start, end) in the copy.
+
+    >>> text = "The storm killed 12 people in Oslo on Monday."
+    >>> copy = "The storm has killed 15 people in Oslo on Monday."
+    >>> start, end = variant(text, (17, 19), copy)
+    >>> copy[start:end]
+    '15'
+    >>> variant(text, (17, 19), "The storm killed 15 people in Rome on Monday.") is None
+    True
+    """
+    ours, theirs = list(_WORDS.finditer(one)), list(_WORDS.finditer(other))
+    inside = [n for n, w in enumerate(ours) if w.start() < place[1] and place[0] < w.end()]
+    if not inside:
+        return None
+    first, last = inside[0], inside[-1] + 1
+    begin, end = 0, len(theirs)
+    lows, their_lows = [w.group().lower() for w in ours], [w.group().lower() for w in theirs]
+    for step in Indel.opcodes(lows, their_lows):
+        if step.tag != "equal":
+            continue
+        if step.src_start < last and first < step.src_end:
+            return None  # some of the words stand in both
+        if step.src_end <= first:
+            begin = step.dest_end
+        elif step.src_start >= last:
+            end = min(end, step.dest_start)
+    if begin >= end:
+        return None
+    start, stop = theirs[begin].start(), theirs[end - 1].end()
+    if not foldable(_without(one, place), _without(other, (start, stop))):
+        return None
+    return start, stop
+
+
+def _without(text: str, place: tuple[int, int]) -> str:
+    return f"{text[: place[0]]}…{text[place[1] :]}"
 
 
 def _is_plain(word: Token) -> bool:
