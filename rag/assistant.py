@@ -213,7 +213,12 @@ class Assistant:
             draft = compose_parts(evidence.parts, fetch, state.attribution)
         else:
             draft = compose(
-                evidence.asked, evidence.readings, fetch, state.attribution, least=least
+                evidence.asked,
+                evidence.readings,
+                fetch,
+                state.attribution,
+                least=least,
+                latest=evidence.latest,
             )
         if draft.reason is not None:
             reason = draft.reason

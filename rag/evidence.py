@@ -32,6 +32,8 @@ _EVENT_HITS = 10
 """So many passages are looked through for the day of an event."""
 _TIE = 0.85
 """Readings with at least this share of the best one's confidence tie with it."""
+_WELL = 0.75
+"""Articles of the time asked for answer if they are, by so much, as sure as all articles are."""
 _OLD = timedelta(days=30)
 """Evidence older than this is called old."""
 _NAMED = 6
@@ -76,17 +78,19 @@ def gather(
     """
     notes = [*understood.notes, *filter_notes(state, filter), *_reader_notes(state.reader)]
     when = _when(state, understood, filter, notes)
-    if when.bounded:
-        asked = when.without(understood.asked)
-        within = filter.within(when.first, when.last)
-        found = _look(state, understood, asked, within, depth, least)
-        answers = sides(asked, found.readings, least).confidence >= least
-        notes += _time_notes(state, when, filter, answers=answers)
-        if answers or when.strict:
-            # What is near is shown, though it may not answer.
-            hits = found.hits or find(state, understood, filter, depth)
-            return _finished(found, notes, when, hits, shut_out=not answers)
     found = _look(state, understood, understood.asked, filter, depth, least)
+    if not when.bounded:
+        return _finished(found, notes, when, found.hits)
+    asked = when.without(understood.asked)
+    within = filter.within(when.first, when.last)
+    then = _look(state, understood, asked, within, depth, least)
+    sure = sides(asked, then.readings, least).confidence
+    others = sides(understood.asked, found.readings, least).confidence
+    answers = bool(then.readings) and sure >= max(least, _WELL * others)
+    notes += _time_notes(state, when, filter, answers=answers)
+    if answers or when.strict:
+        # What is near is shown, though it may not answer.
+        return _finished(then, notes, when, then.hits or found.hits, shut_out=not answers)
     return _finished(found, notes, when, found.hits)
 
 
@@ -207,7 +211,7 @@ def _time_notes(state: Resources, when: When, filter: Filter, *, answers: bool) 
     if when.strict:
         return [f"No article published {span} answers this; the articles are of "
                 f"{spoken(first)} to {spoken(last)}."]  # fmt: skip
-    return [f"“{when.words}”: no article published {span} answers this, so all were asked."]
+    return [f"“{when.words}”: no article published {span} answers this well, so all were asked."]
 
 
 def filter_notes(state: Resources, filter: Filter) -> list[str]:

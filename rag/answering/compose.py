@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from rag.answering.sides import sides
+from rag.answering.sides import newest_first, sides
 from rag.datatypes import Alternative, Article, Attribution, Citation, Span
 from rag.news.folding import foldable
 from rag.reader import Reading
@@ -41,6 +41,7 @@ def compose(
     attribute: Attribute,
     *,
     least: float,
+    latest: bool = False,
 ) -> Draft:
     """Make an answer of the best readings, or abstain below a confidence of ``least``.
 
@@ -50,6 +51,7 @@ def compose(
         fetch: Gives the stored article of a doc_id; None if it is gone or altered.
         attribute: Who says the words at (article, start, end); None for the outlet's own voice.
         least: In [0, 1].
+        latest: Of answers that differ, the one published last comes first.
 
     Returns:
         Whole sentences as quotes, numbered in order of importance, and up to
@@ -62,13 +64,13 @@ def compose(
         return Draft("", None, (), given.confidence, "not_in_corpus")
     taken: list[Citation] = []
     shown: list[tuple[str | None, list[Citation]]] = []
-    for side in given.found:
+    for side in newest_first(given.found) if latest else given.found:
         short: str | None = None
         citations: list[Citation] = []
         for reading in side.readings:
             article = fetch(reading.sentence.doc_id)
             if article is None:
-                if reading is readings[0]:
+                if reading is given.found[0].readings[0]:
                     return Draft("", None, (), given.confidence, "unverified")
                 continue
             new = citation_of(len(taken) + 1, reading, article, attribute)

@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from rag.datatypes import Span
 from rag.news.folding import variant
@@ -88,9 +89,19 @@ def sides(question: str, readings: Sequence[Reading], least: float) -> Sides:
     if kind is Kind.YESNO and stance(question, first.sentence.text):
         return _differing([], readings, max(_APART, least), _Stance(question))
     share = _SECOND_BROAD if several else _SECOND
-    limit = MAX_LISTED if several else MAX_OPEN
+    limit = MAX_LISTED if several else MAX_QUOTES if first.attribution else MAX_OPEN
     enough = [r for r in readings[1:limit] if r.confidence >= share * first.confidence]
     return Sides((Side([first, *enough]),), first.confidence, several=True)
+
+
+def newest_first(found: Sequence[Side]) -> list[Side]:
+    """The sides, the one published last first; undated ones last of all."""
+
+    def published(side: Side) -> date:
+        days = [reading.hit.passage.published for reading in side.readings]
+        return max((day for day in days if day), default=date.min)
+
+    return sorted(found, key=published, reverse=True)
 
 
 def _is_one_answer(question: str, kind: Kind, first: Reading) -> bool:

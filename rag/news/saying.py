@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rag.datatypes import Attribution, Hit
 from rag.index.english import term_weight
 from rag.index.lexical import STOPWORDS, stem, words
-from rag.news.speech import same_speaker, speech_at
+from rag.news.speech import same_speaker
 from rag.reader.features import Held, cut, with_antecedent
 
 _SAY = (
@@ -92,9 +92,16 @@ def told_by(
             if (span.doc_id, start) in seen:
                 continue
             seen.add((span.doc_id, start))
-            speech = speech_at(speeches(span.doc_id), start, end)
-            if speech is None or not same_speaker(speech.speaker, saying.who):
+            own_words = [
+                speech
+                for speech in speeches(span.doc_id)
+                if speech.said[0] < end
+                and start < speech.said[1]
+                and same_speaker(speech.speaker, saying.who)
+            ]
+            if not own_words:
                 continue
+            speech = max(own_words, key=lambda one: min(end, one.said[1]) - max(start, one.said[0]))
             own = Held(cut(hit, with_antecedent(hit, start), end).text)
             found.append(Told(hit, (start, end), speech, own.covered(weights)))
     return found
