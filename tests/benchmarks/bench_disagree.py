@@ -2,7 +2,8 @@
 
 ``ramdocs``
     RAMDocs (``eval/ramdocs_250``): each question with its own few documents, as articles, that give
-    one or two right answers, wrong ones, or none.
+    one or two right answers, wrong ones, or none. All are in one index; a filter, by an outlet that
+    is made up for each question, leaves it its own.
 ``rgb``
     RGB's questions on news (``eval/rgb_en_fact``): the true texts, the same with another answer put
     in, and texts that do not answer, all of all questions in one corpus.
@@ -53,6 +54,7 @@ class Case:
     gold: tuple[tuple[str, ...], ...]
     wrong: tuple[str, ...] = ()
     sides: tuple[frozenset[str], ...] = ()
+    outlet: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,17 @@ class Corpus:
     cases: list[Case] = field(default_factory=list)
 
 
-def ramdocs(data: Path) -> Iterator[Corpus]:
-    """A corpus for each question."""
+def ramdocs(data: Path) -> Corpus:
+    """Each question's documents are of an outlet of its own."""
+    corpus = Corpus({})
     with gzip.open(data / "eval" / "ramdocs_250.jsonl.gz", "rt", encoding="utf-8") as stream:
-        for line in stream:
+        for number, line in enumerate(stream):
             row = json.loads(line)
-            documents = {f"{n}.txt": one["text"] for n, one in enumerate(row["documents"])}
+            outlet = f"q{number}"
             by_answer: dict[str, set[str]] = {}
-            for name, one in zip(documents, row["documents"], strict=True):
+            for n, one in enumerate(row["documents"]):
+                name = f"{outlet}/{n}.txt"
+                corpus.documents[name] = one["text"]
                 if one["type"] != "noise":
                     by_answer.setdefault(one["answer"], set()).add(name)
             sides = tuple(frozenset(names) for names in by_answer.values())
@@ -78,10 +83,11 @@ def ramdocs(data: Path) -> Iterator[Corpus]:
             wrong = tuple(row["wrong_answers"])
             if len(gold) + len(wrong) == 1:
                 sides = sides[:1]
-            yield Corpus(documents, [Case(row["question"], gold, wrong, sides)])
+            corpus.cases.append(Case(row["question"], gold, wrong, sides, outlet))
+    return corpus
 
 
-def rgb(data: Path) -> Iterator[Corpus]:
+def rgb(data: Path) -> Corpus:
     """One corpus of all texts."""
     corpus = Corpus({})
     with (data / "eval" / "rgb_en_fact.json").open(encoding="utf-8") as stream:
@@ -97,7 +103,7 @@ def rgb(data: Path) -> Iterator[Corpus]:
                 sides.append(frozenset(names))
             gold, wrong = (_answers(row["answer"]),), _answers(row["fakeanswer"])
             corpus.cases.append(Case(row["query"], gold, wrong, tuple(sides[:2])))
-    yield corpus
+    return corpus
 
 
 def _flat(texts: Sequence[object]) -> Iterator[str]:
@@ -112,7 +118,7 @@ def _answers(given: object) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(_flat(given))  # type: ignore[arg-type]
 
 
-def swapped(data: Path) -> Iterator[Corpus]:
+def swapped(data: Path) -> Corpus:
     """One corpus for development; nothing in it is held back for measuring."""
     rng = random.Random(_SEED)
     corpus, asked, pool = Corpus({}), [], {kind: [] for kind in _KINDS}
@@ -148,7 +154,7 @@ def swapped(data: Path) -> Iterator[Corpus]:
         )
         sides = (frozenset({article.doc_id}), frozenset({name}))
         corpus.cases.append(Case(example.question, gold, (other,), sides))
-    yield corpus
+    return corpus
 
 
 def _other(
@@ -193,20 +199,22 @@ def measure(data: Path, name: str, error_rate: float | None = None) -> dict[str,
         key: [] for key in ("gold_shown", "top_gold", "fair", "top_fair", "both_shown",
                             "false_conflict", "answered")
     }  # fmt: skip
-    for corpus in {"ramdocs": ramdocs, "rgb": rgb, "swapped": swapped}[name](data):
-        with tempfile.TemporaryDirectory() as folder:
-            work = Path(folder)
-            (work / "corpus.jsonl").write_text(
-                "".join(
-                    json.dumps({"id": doc, "text": text}) + "\n"
-                    for doc, text in corpus.documents.items()
-                    if text.strip()
-                )
+    corpus = {"ramdocs": ramdocs, "rgb": rgb, "swapped": swapped}[name](data)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        (work / "corpus.jsonl").write_text(
+            "".join(
+                json.dumps({"id": doc, "text": text, "outlet": doc.split("/")[0]}) + "\n"
+                for doc, text in corpus.documents.items()
+                if text.strip()
             )
-            rag.build_index(work / "corpus.jsonl", work / "index")
-            with rag.Assistant.open(work / "index", llm="") as assistant:
-                for case in corpus.cases:
-                    _score(case, assistant.answer(case.question, error_rate=error_rate), rows)
+        )
+        rag.build_index(work / "corpus.jsonl", work / "index")
+        with rag.Assistant.open(work / "index", llm="") as assistant:
+            for case in corpus.cases:
+                outlets = None if case.outlet is None else [case.outlet]
+                answer = assistant.answer(case.question, outlets=outlets, error_rate=error_rate)
+                _score(case, answer, rows)
     return {key: _number(values) for key, values in rows.items()}
 
 
