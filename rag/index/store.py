@@ -124,6 +124,8 @@ class Store:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        # A file that is missing or no store shows here, not at the first question.
+        self._db().execute("SELECT 1 FROM articles LIMIT 1")
 
     def _db(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
