@@ -481,7 +481,9 @@ def overview_text(
     parts = [
         found.in_words(),
         _bars("By outlet", outlets[:_SHOWN], len(outlets)),
-        _bars("By month", found.by_month, len(found.by_month)),
+        _bars("By month", found.by_month, len(found.by_month))
+        if found.by_month
+        else "By month: no article has a date.",
     ]
     if groups:
         lines = [f"Copies of one story ({found.copies:,}):"]
@@ -495,12 +497,12 @@ def overview_text(
 
 
 def _bars(head: str, counts: Sequence[tuple[str, int]], total: int) -> str:
-    most = max((count for _, count in counts), default=1)
+    most = max(count for _, count in counts)
     lines = [
         f"  {name[:40]:40} {count:8,} {'█' * max(1, round(30 * count / most))}"
         for name, count in counts
     ]
-    return _and_more([f"{head}:", *(lines or ["  none"])], total - len(counts))
+    return _and_more([f"{head}:", *lines], total - len(counts))
 
 
 def _listed_text(listed: Listed) -> str:

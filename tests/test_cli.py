@@ -100,6 +100,16 @@ def test_locate_names_the_difference(seeds_index):
     assert record["status"] == "exact"
 
 
+def test_corpus_prints_the_overview_of_the_seeds(seeds_index):
+    done = run("corpus", "--json", "--index", str(seeds_index))
+    found = json.loads(done.stdout)
+    assert found["articles"] == sum(count for _, count in found["by_outlet"]) == 3
+    assert found["undated"] + sum(count for _, count in found["by_month"]) == 3
+    assert (found["copies"], found["copied"]) == (0, 0)
+    done = run("corpus", "--index", str(seeds_index))
+    assert done.stdout.startswith("3 articles")
+
+
 def test_index_reports_what_it_skipped(new_index, corpus):
     junk = b"\x7fELF\x00\x01\x02\x03"
     folder = corpus({"a.txt": "A story.\n", "b.bin": b"\x00\x01", "c.txt": junk})

@@ -413,6 +413,25 @@ def test_on_a_phone_nothing_overflows_and_a_source_comes_into_view(browser, serv
     watched.close()
 
 
+def test_the_corpus_in_numbers_and_an_article_without_a_date(page):
+    open_tab(page, "Corpus")
+    page.wait_for_selector("#rag-corpus .rag-bars")
+    assert "6 articles from" in page.inner_text("#rag-corpus")
+    assert (
+        page.locator("#rag-corpus .rag-bars tr", has_text="Ystad Post").inner_text().endswith("1")
+    )
+    # The first dated article is of May 2023, the last of March 2025.
+    assert page.locator("#rag-corpus .rag-months li").count() == 23
+    assert "No two articles are nearly the same." in page.inner_text("#rag-stories")
+    page.locator("#rag-undated summary").click()
+    page.locator("#rag-undated .rag-card", has_text="Harbour gets a new crane").click()
+    page.wait_for_selector("#rag-corpus-article .rag-text")
+    assert page.locator("#rag-corpus-article .rag-text").text_content() == HOSTILE
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#rag-corpus-article .rag-text", state="detached")
+    assert page.evaluate("window.hacked") is None
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_stands_in_the_way_of_a_screen_reader(browser, server, theme):
     import axe_core_python
@@ -435,7 +454,7 @@ def test_nothing_stands_in_the_way_of_a_screen_reader(browser, server, theme):
     page.locator("#rag-topic-filter button").first.click()
     page.evaluate(script)
     found = []
-    for name in ("Ask", "Look up a quote", "Timeline", "Articles", "Evaluation"):
+    for name in ("Ask", "Look up a quote", "Timeline", "Articles", "Corpus", "Evaluation"):
         open_tab(page, name)
         page.wait_for_timeout(400)
         result = page.evaluate(

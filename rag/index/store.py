@@ -17,6 +17,7 @@ import json
 import sqlite3
 import threading
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -123,6 +124,8 @@ class Store:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        # A file that is missing or no store shows here, not at the first question.
+        self._db().execute("SELECT 1 FROM articles LIMIT 1")
 
     def _db(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -230,23 +233,23 @@ class Store:
 
     def overview(self) -> Overview:
         """How many articles there are, by outlet, by month, and in copies; no text is read."""
-        articles, undated = self.article_counts()
-        outlets = self._db().execute(
-            "SELECT outlet, count(*) FROM articles GROUP BY outlet "
-            "ORDER BY count(*) DESC, outlet IS NULL, outlet"
-        )
-        months = self._db().execute(
-            "SELECT substr(published, 1, 7) AS month, count(*) FROM articles "
-            "WHERE published NOT NULL GROUP BY month ORDER BY month"
-        )
+        outlets: Counter[str | None] = Counter()
+        months: Counter[str | None] = Counter()
+        for outlet, month, count in self._db().execute(
+            "SELECT outlet, substr(published, 1, 7), count(*) FROM articles GROUP BY 1, 2"
+        ):
+            outlets[outlet] += count
+            months[month] += count
+        undated = months.pop(None, 0)
         found = self._db().execute(
             "SELECT count(DISTINCT story), count(*) FROM copies WHERE story NOT NULL"
         )
         copies, copied = found.fetchone()
+        most_first = sorted(outlets.items(), key=lambda item: (-item[1], item[0] is None, item[0]))
         return Overview(
-            articles=articles,
-            by_outlet=tuple((outlet, count) for outlet, count in outlets),
-            by_month=tuple((month, count) for month, count in months),
+            articles=outlets.total(),
+            by_outlet=tuple(most_first),
+            by_month=tuple(sorted((month, count) for month, count in months.items() if month)),
             undated=undated,
             copies=copies,
             copied=copied,

@@ -57,7 +57,7 @@ def build_corpus(assistant: Assistant, tab: gr.Tab) -> None:
             groups = assistant.copy_groups(STORIES, (page - 1) * STORIES)
         except RagError as error:
             return [failure(str(error)), *pager.shown(1, 1)]
-        return [as_stories(found, groups), *pager.shown(page, pages)]
+        return [as_stories(groups), *pager.shown(page, pages)]
 
     def everything() -> list[Any]:
         try:
@@ -86,19 +86,20 @@ def as_numbers(found: Overview) -> str:
 def _outlets(found: Overview) -> str:
     if not any(outlet for outlet, _ in found.by_outlet):
         return '<p class="rag-empty">No article names its outlet.</p>'
-    rows = [(outlet or "not stated", count) for outlet, count in found.by_outlet[:MOST_OUTLETS]]
+    most = found.by_outlet[0][1]
+    rows = [
+        f'<tr><th scope="row">{escape(outlet or "not stated")}</th>'
+        f'<td><span class="rag-bar" style="width: {100 * count / most:.1f}%"></span></td>'
+        f"<td>{count:,}</td></tr>"
+        for outlet, count in found.by_outlet[:MOST_OUTLETS]
+    ]
     others = found.by_outlet[MOST_OUTLETS:]
-    if others:
-        rows.append((counted(len(others), "other"), sum(count for _, count in others)))
-    most = max(count for _, count in rows)
-    return '<table class="rag-bars"><tbody>{}</tbody></table>'.format(
-        "".join(
-            f'<tr><th scope="row">{escape(name)}</th>'
-            f'<td><span class="rag-bar" style="width: {100 * count / most:.1f}%"></span></td>'
-            f"<td>{count:,}</td></tr>"
-            for name, count in rows
+    if others:  # no bar: it would dwarf the others
+        rows.append(
+            f'<tr><th scope="row">{counted(len(others), "other")}</th><td></td>'
+            f"<td>{sum(count for _, count in others):,}</td></tr>"
         )
-    )
+    return f'<table class="rag-bars"><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _months(found: Overview) -> str:
@@ -162,7 +163,7 @@ def _day(number: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-def as_stories(found: Overview, groups: Sequence[Sequence[Listed]]) -> str:
+def as_stories(groups: Sequence[Sequence[Listed]]) -> str:
     """A page of the stories that several articles tell, as HTML."""
     head = "<h2>Copies of one story</h2>"
     if not groups:
