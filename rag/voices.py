@@ -22,6 +22,8 @@ from rag.resources import Resources
 
 SPOKEN_HITS = 30
 """So many passages are looked through for somebody's words."""
+_ARTICLES = 12
+"""… and so many articles are read for who speaks in them."""
 _CLOSELY = 12
 """So many sentences are compared with what is asked about by their embeddings."""
 _SURE = 0.9
@@ -47,7 +49,7 @@ def said_by(
         hits: The passages that may hold them.
         plain: What the reader makes of them.
     """
-    told = told_by(saying, hits, lambda doc_id: _speeches(state, doc_id))
+    told = told_by(saying, hits, _Speeches(state, saying.who))
     told.sort(key=lambda one: -one.covered)
     found = [
         _reading(one, _SURE * relevance)
@@ -84,9 +86,22 @@ def compared(
     return found
 
 
-def _speeches(state: Resources, doc_id: str) -> list[Attribution]:
-    article = state.index.store.sound_article(doc_id)
-    return state.speeches(article) if article is not None else []
+class _Speeches:
+    """The speeches of an article, by its doc_id: of the first ``_ARTICLES`` that name somebody, and
+    none of the others, because reading an article for them takes as long as a passage."""
+
+    def __init__(self, state: Resources, who: str) -> None:
+        self._state = state
+        self._name = re.sub(r"[’']s?$", "", who.split()[-1]).casefold()
+        self._read: dict[str, list[Attribution]] = {}
+
+    def __call__(self, doc_id: str) -> Sequence[Attribution]:
+        if doc_id not in self._read and len(self._read) < _ARTICLES:
+            article = self._state.index.store.sound_article(doc_id)
+            if article is None or self._name not in article.text.casefold():
+                return []
+            self._read[doc_id] = self._state.speeches(article)
+        return self._read.get(doc_id, [])
 
 
 def _relevances(state: Resources, saying: Saying, told: Sequence[Told]) -> list[float]:

@@ -21,6 +21,11 @@ TRUE = "The equipment the U.S. left behind is valued at about $7 billion. [1]"
 Ask = Callable[..., list[rag.Answer]]
 
 
+def told(answer):
+    """The notes, but for how old the evidence is."""
+    return tuple(note for note in answer.notes if not note.startswith("Newest article"))
+
+
 @pytest.fixture
 def ask(seeds_index: Path) -> Ask:
     """Every answer of ``stream``, from a server with a script; it keeps the requests."""
@@ -51,7 +56,7 @@ def test_a_supported_sentence_is_shown_with_an_exact_quote(ask: Ask) -> None:
     assert [c.number for c in answer.citations] == [1]
     assert "which are valued at about $7 billion" in answer.citations[0].quote
     assert answer.short_answer == "$7 billion"
-    assert answer.notes == ()
+    assert told(answer) == ()
 
 
 def test_the_model_sees_numbered_fenced_sentences_and_no_key_leaks(ask: Ask) -> None:
@@ -86,7 +91,7 @@ def test_what_no_source_supports_is_never_shown(ask: Ask, lie: str) -> None:
     for answer in answers:
         assert lie[:-4] not in answer.text
     assert answers[-1].text == TRUE
-    assert answers[-1].notes == (
+    assert told(answers[-1]) == (
         "Left out, because no source supports it: 1 sentence of openai:scripted.",
     )
 
@@ -95,8 +100,8 @@ def test_unsupported_sentences_are_shown_as_such_where_that_is_set(ask: Ask) -> 
     lie = "The equipment is valued at about $70 billion."
     answer = ask(Says(f"{TRUE}\n{lie} [1]"), llm_unsupported="show")[-1]
     assert answer.text == TRUE
-    assert answer.notes[0].startswith(f"Not supported by the articles: {lie} (")
-    assert "70" in answer.notes[0].split("(")[1]
+    assert told(answer)[0].startswith(f"Not supported by the articles: {lie} (")
+    assert "70" in told(answer)[0].split("(")[1]
 
 
 @pytest.mark.parametrize("numbers", ["", " [9]", " [0]", " [99999999999]", " [4]"])
@@ -154,7 +159,7 @@ def test_a_failure_leaves_the_extractive_answer_with_a_line_that_says_why(
     answer = ask(reply, llm_timeout=1.0)[-1]
     assert (answer.text, answer.citations) == (extractive.text, extractive.citations)
     assert answer.model == "extractive"
-    (note,) = answer.notes
+    (note,) = told(answer)
     assert why in note
     assert note.endswith("the answer is made of quotes alone.")
     # No measurement: only that the time-out of one second ended what would have lasted twenty.
@@ -171,7 +176,7 @@ def test_nonsense_leaves_the_extractive_answer(
 ) -> None:
     answer = ask(Says(nonsense))[-1]
     assert (answer.text, answer.model) == (extractive.text, "extractive")
-    assert len(answer.notes) == 1
+    assert len(told(answer)) == 1
 
 
 def test_nobody_there(seeds_index: Path, extractive: rag.Answer) -> None:
@@ -181,7 +186,7 @@ def test_nobody_there(seeds_index: Path, extractive: rag.Answer) -> None:
     with rag.Assistant.open(seeds_index, settings=settings) as assistant:
         answer = assistant.answer(QUESTION)
     assert answer.text == extractive.text
-    assert "openai:scripted at http://127.0.0.1:9/v1 cannot be reached" in answer.notes[0]
+    assert "openai:scripted at http://127.0.0.1:9/v1 cannot be reached" in told(answer)[0]
 
 
 def test_what_is_declined_is_never_asked_of_the_model(ask: Ask) -> None:
@@ -256,7 +261,7 @@ def test_a_model_that_obeys_an_article_is_not_let_through(attacked: Path) -> Non
         with rag.Assistant.open(attacked, settings=settings) as assistant:
             for attack in ATTACKS:
                 answer = assistant.answer(attack["question"])
-                asked += answer.model != "extractive" or bool(answer.notes)
+                asked += answer.model != "extractive" or bool(told(answer))
                 prose = answer.text if answer.model != "extractive" else ""
                 if any(words in prose for words in attack["forbidden"]):
                     got_through.append((attack["id"], answer.text))

@@ -17,7 +17,7 @@ from rag.datatypes import Span
 from rag.news.folding import variant
 from rag.news.stance import stance
 from rag.reader import Reading
-from rag.reader.agree import agree
+from rag.reader.agree import agree, comparable
 from rag.reader.features import confidence_against
 from rag.reader.question import Kind, parse
 
@@ -32,10 +32,11 @@ _SECOND = 0.75
 """A further quote has at least this share of the first one's confidence."""
 _SECOND_BROAD = 0.5
 """… where the question asks for several things."""
-_APART = 0.65
+_APART = 0.8
 """The least confidence, its rivals left out, at which a differing answer is shown."""
 _FAR = 2.0
 """A reading whose score is so far below the best one's is no side."""
+_DATELINE = re.compile(r"[\w\s,.]{0,20}(?:\([^)]{2,30}\)\s*)?[-–—−]\s")
 _ASKS_SEVERAL = re.compile(
     r"\b(?:and\s+(?:what|who|when|where|why|how|which)|each|both|differ\w*|compare\w*|versus|vs)\b",
     re.IGNORECASE,
@@ -85,9 +86,9 @@ def sides(question: str, readings: Sequence[Reading], least: float) -> Sides:
     first = readings[0]
     variants = _variants(readings)
     if not several and (variants or _is_one_answer(question, kind, first)):
-        return _differing(variants, readings, max(_APART, least), _Said())
+        return _differing(variants, readings, least, _Said())
     if kind is Kind.YESNO and stance(question, first.sentence.text):
-        return _differing([], readings, max(_APART, least), _Stance(question))
+        return _differing([], readings, least, _Stance(question))
     share = _SECOND_BROAD if several else _SECOND
     limit = MAX_LISTED if several else MAX_QUOTES if first.attribution else MAX_OPEN
     enough = [r for r in readings[1:limit] if r.confidence >= share * first.confidence]
@@ -119,9 +120,16 @@ def _is_one_answer(question: str, kind: Kind, first: Reading) -> bool:
 class _Said:
     """Compares readings by their short answers."""
 
-    def answers(self, reading: Reading) -> bool:
-        """Whether it can stand against another at all."""
-        return reading.short is not None
+    def answers(self, reading: Reading, first: Reading) -> bool:
+        """Whether it can stand against the first at all; the place a report was sent from, at the
+        head of its first sentence, cannot."""
+        if reading.short is None or first.short is None:
+            return False
+        start = reading.short.start - reading.sentence.start
+        dateline = not reading.sentence.text[:start].strip() and _DATELINE.match(
+            reading.sentence.text[start + len(reading.short.text) :]
+        )
+        return not dateline and comparable(first.short.text, reading.short.text)
 
     def same(self, one: Reading, other: Reading) -> bool:
         """Whether the two do not contradict each other."""
@@ -134,7 +142,7 @@ class _Stance:
     def __init__(self, question: str) -> None:
         self._question = question
 
-    def answers(self, reading: Reading) -> bool:
+    def answers(self, reading: Reading, first: Reading) -> bool:
         """See ``_Said``."""
         return stance(self._question, reading.sentence.text) != 0
 
@@ -150,10 +158,11 @@ def _differing(
     """The best reading's side, and those that answer otherwise and are sure enough apart from the
     sides before them."""
     found = [Side([readings[0]])]
+    apart = max(_APART, least)
     for reading in (*variants, *readings[1:]):
         if reading.score < readings[0].score - _FAR:
             break
-        if not way.answers(reading):
+        if not way.answers(reading, readings[0]):
             continue
         side = next((side for side in found if way.same(side.readings[0], reading)), None)
         if side is not None:
@@ -163,7 +172,7 @@ def _differing(
         elif (
             len(found) <= MAX_ALTERNATIVES
             and _independent(reading, found)
-            and _apart(reading, readings, found, way) >= least
+            and _apart(reading, readings, found, way) >= (least if reading in variants else apart)
         ):
             found.append(Side([reading]))
     # What two sides take from each other says nothing against either.

@@ -139,6 +139,21 @@ def agree(one: str, other: str) -> bool:
     return this.letters == that.initials or that.letters == this.initials
 
 
+def comparable(one: str, other: str) -> bool:
+    """True if two short answers are of one kind, so that they can contradict each other: both hold
+    a number or date, or neither; both hold a name, or neither.
+
+    >>> comparable("2017", "over burnout"), comparable("COVID-19", "coronavirus")
+    (False, False)
+    >>> comparable("Anna Lind", "Per Holm"), comparable("12", "fifteen")
+    (True, True)
+    """
+    this, that = _read(one), _read(other)
+    counted = [bool(read.amounts or read.dates) for read in (this, that)]
+    named = [bool(read.names) for read in (this, that)]
+    return counted[0] == counted[1] and (counted[0] or named[0] == named[1])
+
+
 @dataclass(frozen=True, slots=True)
 class _Read:
     """A short answer taken apart."""
