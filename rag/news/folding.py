@@ -77,6 +77,9 @@ def variant(one: str, place: tuple[int, int], other: str) -> tuple[int, int] | N
     '15'
     >>> variant(text, (17, 19), "The storm killed 15 people in Rome on Monday.") is None
     True
+    >>> other = "The storm killed 12 people in Oslo on Friday."
+    >>> other[slice(*variant(text, (35, 44), other))]
+    'on Friday'
     """
     ours, theirs = list(_WORDS.finditer(one)), list(_WORDS.finditer(other))
     inside = [n for n, w in enumerate(ours) if w.start() < place[1] and place[0] < w.end()]
@@ -88,15 +91,16 @@ def variant(one: str, place: tuple[int, int], other: str) -> tuple[int, int] | N
     for step in Indel.opcodes(lows, their_lows):
         if step.tag != "equal":
             continue
-        if step.src_start < last and first < step.src_end:
-            return None  # some of the words stand in both
-        if step.src_end <= first:
-            begin = step.dest_end
-        elif step.src_start >= last:
-            end = min(end, step.dest_start)
+        shift = step.dest_start - step.src_start
+        if step.src_start <= first:
+            begin = min(step.src_end, first) + shift
+        if step.src_end >= last:
+            end = min(end, max(step.src_start, last) + shift)
     if begin >= end:
         return None
     start, stop = theirs[begin].start(), theirs[end - 1].end()
+    if other[start:stop] == one[slice(*place)]:
+        return None
     if not foldable(_without(one, place), _without(other, (start, stop))):
         return None
     return start, stop

@@ -3,7 +3,7 @@
     make bench                       (or python tests/benchmarks/bench.py [--only PART])
 
 Parts: ``seeds`` (needs nothing), ``page`` (needs Chromium), ``sentences``, ``reader``,
-``speech``, ``conversation``, ``model``, ``news`` and
+``speech``, ``disagree``, ``conversation``, ``model``, ``news`` and
 ``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they
 say so where it is missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are
 wall-clock on this machine; peers run in the same run. ``news`` takes about half an hour,
@@ -29,6 +29,7 @@ from pathlib import Path
 
 import bench_collections
 import bench_conversation
+import bench_disagree
 import bench_model
 import bench_sentences
 import bench_speech
@@ -218,6 +219,7 @@ def main() -> None:
         "sentences": bench_sentence_boundaries,
         "reader": bench_reader,
         "speech": bench_speech.measure,
+        "disagree": bench_disagree.measure_all,
         "conversation": bench_conversation.measure,
         "model": bench_model.measure,
         "news": lambda data: bench_news(data, options.articles),

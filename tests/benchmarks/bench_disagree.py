@@ -218,6 +218,11 @@ def measure(data: Path, name: str, error_rate: float | None = None) -> dict[str,
     return {key: _number(values) for key, values in rows.items()}
 
 
+def measure_all(data: Path) -> dict[str, object]:
+    """Every set that is for measuring."""
+    return {name: measure(data, name) for name in SETS}
+
+
 def _score(case: Case, answer: Answer, rows: dict[str, list[float]]) -> None:
     sides = [] if answer.abstained else _sides_shown(answer)
     quotes = [c.quote for side in sides for c in side]
@@ -264,8 +269,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT / ".." / "shared" / "data")
     parser.add_argument("--set", choices=(*SETS, "swapped"), required=True)
     parser.add_argument("--error-rate", type=float)
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    for key, value in measure(options.data, options.set, options.error_rate).items():
+    found = measure(options.data, options.set, options.error_rate)
+    if options.json:
+        print(json.dumps(found))
+        return
+    for key, value in found.items():
         print(f"{key:15} {value}")
 
 
