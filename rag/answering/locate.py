@@ -9,21 +9,32 @@ full. Likeness never passes as a match: what is not exact is ``altered``, with w
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice, pairwise
 
 from rapidfuzz.distance import Indel
-from rapidfuzz.distance import Opcodes as _Opcodes
 
 from rag.datatypes import Article, Citation, Difference, QuoteMatch
-from rag.index.normalise import Normalised, normalise
+from rag.index.grams import LONGEST, WORD, grams, words
+from rag.index.normalise import Normalised, fold, normalise
 from rag.index.store import Store
 
 MAX_QUOTE_CHARS = 20_000
-_TOKEN = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*")
-_WORD = re.compile(r"[$£€¥]?\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]")
-_CANDIDATES = 40
-_SHINGLE = 3
+_TOKEN = re.compile(r"[$£€¥]?\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]")
+_OPENING = re.compile(r"(?:\.\.\.|[\"'(\[\s]|- )*")
+_CLOSING = re.compile(r"[\"')\].,;:\s]*(?: -)?\Z")
+_MOST_PLACES = 40
+_MOST_READ = 1_000
+"""So many articles that have all the words are read at most, to see whether they stand in a row."""
+_MOST_GRAMS = 64
+_MOST_VOTES = 2_000
+"""A gram that more articles have is taken to be in the first of them only: it tells little."""
+_MOST_ALIGNED = 24
+_MOST_TRIED = 200
+_SHORT = 9
+"""Of fewer words too few threes are left by a changed one to find its place by."""
 _MIN_STITCH_WORDS = 4
 """A part of a stitched quote has at least so many words: shorter runs occur by chance."""
 _NEAR = 0.6
@@ -53,43 +64,55 @@ def locate(store: Store, quote: str) -> QuoteMatch:
     """Find pasted words in the corpus.
 
     Args:
-        quote: At least one word; quotation marks around it and white space are dropped.
+        quote: At least one word. White space and quotation marks around it are dropped; so are,
+            where the words stand nowhere with them, brackets, marks of omission, and a comma, full
+            stop, colon or semicolon at its end.
 
     Returns:
-        ``exact`` with every place (at most 40) it stands, ``altered`` with the nearest text and
-        what differs, ``stitched`` with the places of its parts in order, or ``absent``.
+        ``exact`` with every place (at most 40) it stands, ``altered`` with the places of the
+        nearest text and what differs, ``stitched`` with the places of its parts in order, or
+        ``absent``.
     """
-    wanted = normalise(quote[:MAX_QUOTE_CHARS]).text.strip(" ")
-    wanted = _without_outer_quotes(wanted)
-    if not _TOKEN.search(wanted):
+    wanted = _without_outer_quotes(fold(quote[:MAX_QUOTE_CHARS]))
+    if not WORD.search(wanted):
         return QuoteMatch("absent", ())
     articles = _Articles(store)
-    exact = list(_exact(store, articles, wanted))
-    if exact:
-        return QuoteMatch("exact", _numbered(exact))
-    stitched = _stitched(store, articles, wanted)
-    altered = _nearest(store, articles, wanted)
-    if stitched and (altered is None or altered.distance > 0):
-        if altered is None or not altered.one_place_explains(len(stitched)):
+    bare = _bare(wanted)
+    for attempt in dict.fromkeys((wanted, bare)):
+        if exact := _all_places(articles, attempt):
+            return QuoteMatch("exact", exact)
+    altered = _nearest(articles, bare)
+    if altered is None or altered.distance > 1:
+        stitched = _stitched(articles, bare)
+        if stitched and (altered is None or not altered.one_place_explains(len(stitched))):
             return QuoteMatch("stitched", _numbered(stitched))
     if altered is not None:
-        return QuoteMatch("altered", _numbered([altered.citation]), altered.differences)
+        return QuoteMatch("altered", altered.places, altered.differences)
     return QuoteMatch("absent", ())
 
 
 class _Articles:
-    """Articles with their normalised texts, each read once."""
+    """Articles by row, with their normalised texts, each read once."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._seen: dict[str, tuple[Article, Normalised]] = {}
+        self.store = store
+        self._read: dict[int, tuple[Article, str]] = {}
+        self._normalised: dict[int, Normalised] = {}
 
-    def get(self, doc_id: str) -> tuple[Article, Normalised]:
-        if doc_id not in self._seen:
-            article = self._store.article(doc_id)
-            assert article is not None
-            self._seen[doc_id] = (article, normalise(article.text))
-        return self._seen[doc_id]
+    def folded(self, row: int) -> str:
+        """An article's normalised text."""
+        if row not in self._read:
+            article = self.store.article_at(row)
+            self._read[row] = (article, fold(article.text))
+        return self._read[row][1]
+
+    def citation(self, row: int, start: int, end: int) -> Citation:
+        """The place that became ``folded(row)[start:end]``."""
+        self.folded(row)
+        article = self._read[row][0]
+        if row not in self._normalised:
+            self._normalised[row] = normalise(article.text)
+        return _citation(article, *self._normalised[row].original(start, end))
 
 
 def _without_outer_quotes(text: str) -> str:
@@ -98,8 +121,10 @@ def _without_outer_quotes(text: str) -> str:
     return text
 
 
-def _phrase(words: Iterable[str]) -> str:
-    return '"' + " ".join(words) + '"'
+def _bare(text: str) -> str:
+    """Without the marks at its ends that a quotation puts there itself."""
+    start = _OPENING.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
+    return text[start : _CLOSING.search(text).start()]  # type: ignore[union-attr]
 
 
 def _citation(article: Article, start: int, end: int) -> Citation:
@@ -117,7 +142,7 @@ def _citation(article: Article, start: int, end: int) -> Citation:
     )
 
 
-def _numbered(citations: list[Citation]) -> tuple[Citation, ...]:
+def _numbered(citations: Iterable[Citation]) -> tuple[Citation, ...]:
     return tuple(
         Citation(number, *[getattr(c, name) for name in _FIELDS])
         for number, c in enumerate(citations, start=1)
@@ -127,28 +152,26 @@ def _numbered(citations: list[Citation]) -> tuple[Citation, ...]:
 _FIELDS = ("doc_id", "start", "end", "quote", "title", "outlet", "published", "url", "sha256")
 
 
-def _exact(store: Store, articles: _Articles, wanted: str) -> Iterable[Citation]:
-    """Every place where the pasted words stand exactly, up to the declared normalisation."""
-    found = {}
-    for doc_id in store.phrase_candidates(_phrases(wanted), _CANDIDATES):
-        article, text = articles.get(doc_id)
-        for at in _occurrences(text.text, wanted):
-            start, end = text.original(at, at + len(wanted))
-            found[doc_id, start] = _citation(article, start, end)
-    return [found[key] for key in sorted(found)][:_CANDIDATES]
+def _all_places(articles: _Articles, wanted: str) -> tuple[Citation, ...]:
+    """The first 40 places, ordered by article and offset."""
+    found = islice(_places(articles, wanted), _MOST_PLACES)
+    return _numbered(sorted(found, key=lambda c: (c.doc_id, c.start)))
 
 
-def _phrases(wanted: str) -> str:
-    """An FTS5 query that every article holding ``wanted`` matches: its words in a row, but for
-    those with letters outside ASCII, about whose ends Python and SQLite may disagree."""
-    runs: list[list[str]] = [[]]
-    for match in _TOKEN.finditer(wanted):
-        if match.group().isascii():
-            runs[-1].append(match.group())
-        else:
-            runs.append([])
-    plain = [_phrase(run) for run in runs if run]
-    return " AND ".join(plain) or _phrase(_TOKEN.findall(wanted))
+def _places(articles: _Articles, wanted: str) -> Iterator[Citation]:
+    """Every place where words stand exactly, up to the declared normalisation."""
+    found = words(wanted)
+    length = min(len(found), LONGEST)
+    some = _spread(grams(found, length), _MOST_GRAMS)
+    for row in articles.store.with_grams(some, _MOST_READ):
+        text = articles.folded(row)
+        for at in _occurrences(text, wanted):
+            yield articles.citation(row, at, at + len(wanted))
+
+
+def _spread(some: list[str], most: int) -> list[str]:
+    """At most so many, evenly spread."""
+    return some[:: -(-len(some) // most)] if some else []
 
 
 def _occurrences(text: str, wanted: str) -> Iterator[int]:
@@ -182,13 +205,13 @@ def _whole(text: str, start: int, end: int) -> bool:
 
 
 def _words_of(text: str) -> _Words:
-    matches = list(_WORD.finditer(text))
+    matches = list(_TOKEN.finditer(text))
     return _Words([m.group().lower() for m in matches], [m.span() for m in matches])
 
 
 @dataclass(frozen=True, slots=True)
 class _Nearest:
-    citation: Citation
+    places: tuple[Citation, ...]
     differences: tuple[Difference, ...]
     distance: int
     longest_gap: int
@@ -198,65 +221,146 @@ class _Nearest:
         return self.distance <= 2 * parts and self.longest_gap <= _MIN_STITCH_WORDS
 
 
-def _nearest(store: Store, articles: _Articles, wanted: str) -> _Nearest | None:
-    """The place whose words are most like the pasted ones, if at least ``_NEAR`` of them agree."""
-    words = [token for token in _TOKEN.findall(wanted)]
-    size = min(_SHINGLE if len(words) > 2 * _SHINGLE + 1 else 2, max(1, len(words) - 1))
-    shingles = [words[i : i + size] for i in range(len(words) - size + 1)]
-    if not shingles:
-        return None
-    step = max(1, len(shingles) // 60)
-    query = " OR ".join(dict.fromkeys(_phrase(s) for s in shingles[::step]))
+_Change = tuple[int, int, int, int]
+"""Pasted words from, to; words of the stored window from, to, in place of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Alignment:
+    """A stretch of an article's words beside the pasted ones."""
+
+    row: int
+    first: int
+    last: int
+    changes: list[_Change]
+
+    @property
+    def distance(self) -> int:
+        return sum(max(b - a, d - c) for a, b, c, d in self.changes)
+
+
+def _nearest(articles: _Articles, wanted: str) -> _Nearest | None:
+    """The text whose words are most like the pasted ones, if at least ``_NEAR`` of them agree."""
     pasted = _words_of(wanted)
-    best: _Nearest | None = None
-    for doc_id in store.phrase_candidates(query, _CANDIDATES):
-        article, text = articles.get(doc_id)
-        found = _align(article, text, pasted, wanted)
-        if found is not None and (best is None or found.distance < best.distance):
-            best = found
-    return best
+    some = words(wanted)
+    if len(some) < LONGEST:
+        return None
+    best: tuple[int, int, _Alignment] | None = None
+    for row, least in islice(_candidates(articles, some), _MOST_ALIGNED):
+        if best is not None and best[0] <= least:
+            break
+        found = _align(articles, row, pasted.tokens)
+        if found is None or (best is not None and best[0] < found.distance):
+            continue
+        start, end = _span(articles, found)
+        likeness = Indel.distance(wanted, articles.folded(row)[start:end])
+        if best is None or (found.distance, likeness) < best[:2]:
+            best = found.distance, likeness, found
+    return _described(articles, best[2], pasted, wanted) if best is not None else None
 
 
-def _align(article: Article, text: Normalised, pasted: _Words, wanted: str) -> _Nearest | None:
+def _candidates(articles: _Articles, some: list[str]) -> Iterator[tuple[int, int]]:
+    """Articles that may hold a text like these words, and the least distance it could have."""
+    if len(some) < _SHORT:
+        yield from ((row, 1) for row in _one_changed(articles, some))
+    length = min(LONGEST if len(some) >= _SHORT else 2, len(some))
+    chosen = _spread(grams(some, length), _MOST_GRAMS)
+    votes: defaultdict[int, int] = defaultdict(int)
+    uncertain = 0
+    for bit, gram in enumerate(chosen):
+        rows = list(articles.store.with_grams([gram], _MOST_VOTES))
+        for row in rows:
+            votes[row] |= 1 << bit
+        if len(rows) == _MOST_VOTES:
+            uncertain |= 1 << bit
+    # Copies of a text have the same grams: a few of them will do.
+    alike: defaultdict[int, list[int]] = defaultdict(list)
+    for row, mask in votes.items():
+        if len(alike[mask]) < 3:
+            alike[mask].append(row)
+    enough = max(1, len(chosen) // 8)
+    for mask in sorted(alike, key=lambda m: (-m.bit_count(), alike[m])):
+        if mask.bit_count() >= enough:
+            missing = len(chosen) - (mask | uncertain).bit_count()
+            yield from ((row, -(-missing // length)) for row in alike[mask])
+
+
+def _one_changed(articles: _Articles, some: list[str]) -> Iterator[int]:
+    """Articles that hold the words with one of them missing, replaced or not there before.
+
+    Whichever it is, the words before it and those after it stand there as they are.
+    """
+    tries = []
+    for at in range(len(some)):
+        for left, right in ((some[:at], some[at + 1 :]), (some[:at], some[at:])):
+            if not left and len(right) == len(some):
+                continue
+            wanted = [g for run in (left, right) if run for g in grams(run, min(len(run), LONGEST))]
+            rows = list(articles.store.with_grams(wanted, _MOST_TRIED))
+            if rows:
+                tries.append((len(rows), rows, left, right))
+    read: set[int] = set()
+    for _, rows, left, right in sorted(tries, key=lambda t: t[0]):
+        pattern = _with_gap(left, right)
+        for row in rows:
+            if len(read) > _MOST_TRIED:
+                return
+            read.add(row)
+            if pattern.search(articles.folded(row)):
+                yield row
+
+
+def _with_gap(left: list[str], right: list[str]) -> re.Pattern[str]:
+    """Two runs of words, with at most one word between them."""
+    between = r"[\W_]+"
+    runs = [between.join(map(re.escape, run)) for run in (left, right) if run]
+    gap = rf"{between}(?:[\w.,']+{between})?"
+    return re.compile(rf"\b{gap.join(runs)}\b", re.IGNORECASE)
+
+
+def _align(articles: _Articles, row: int, pasted: list[str]) -> _Alignment | None:
     """The stretch of an article that agrees best with the pasted words."""
-    stored = _words_of(text.text)
-    window = _best_window(pasted.tokens, stored.tokens)
+    stored = [token.lower() for token in _TOKEN.findall(articles.folded(row))]
+    window = _best_window(pasted, stored)
     if window is None:
         return None
     first, last = window
-    some = stored.tokens[first:last]
-    codes = Indel.opcodes(pasted.tokens, some)
-    same = sum(c.src_end - c.src_start for c in codes if c.tag == "equal")
-    if same < _NEAR * len(pasted.tokens):
-        return None
-    start, end = text.original(stored.spans[first][0], stored.spans[last - 1][1])
-    differences = tuple(_differences(codes, wanted, pasted, text.text, stored, first))
-    changed = sum(
-        max(c.src_end - c.src_start, c.dest_end - c.dest_start) for c in codes if c.tag != "equal"
-    )
-    gaps = [c.dest_end - c.dest_start for c in codes if c.tag in ("insert", "replace")]
-    return _Nearest(_citation(article, start, end), differences, changed, max(gaps, default=0))
+    changes: list[_Change] = []
+    same = 0
+    for code in Indel.opcodes(pasted, stored[first:last]):
+        piece = (code.src_start, code.src_end, code.dest_start, code.dest_end)
+        if code.tag == "equal":
+            same += code.src_end - code.src_start
+        elif changes and (changes[-1][1], changes[-1][3]) == (piece[0], piece[2]):
+            # Neighbouring insertions and deletions are one replacement.
+            changes[-1] = (changes[-1][0], piece[1], changes[-1][2], piece[3])
+        else:
+            changes.append(piece)
+    return _Alignment(row, first, last, changes) if same >= _NEAR * len(pasted) else None
 
 
 def _best_window(pasted: list[str], stored: list[str]) -> tuple[int, int] | None:
-    """The run of stored words, about as long as the pasted ones, that shares most of them."""
-    wanted = set(pasted)
-    size = len(pasted) + max(2, len(pasted) // 4)
-    hits = [int(token in wanted) for token in stored]
-    if not any(hits):
-        return None
-    total = sum(hits[:size])
-    sums = [total]
-    for i in range(size, len(stored)):
-        total += hits[i] - hits[i - size]
-        sums.append(total)
-    most = max(sums)
-    choices = [i for i, s in enumerate(sums) if s >= most - 1][:50]
+    """The run of stored words, about as long as the pasted ones, that shares most of them.
+
+    It is looked for where pairs of neighbouring words stand as far on as in the pasted words.
+    """
+    where: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, pair in enumerate(pairwise(pasted)):
+        where[pair].append(place)
+    shifts: Counter[int] = Counter()
+    for place, pair in enumerate(pairwise(stored)):
+        if pair in where:
+            shifts.update(place - p for p in where[pair])
+    slack = max(2, len(pasted) // 4)
+    near = range(-slack, slack + 1)
+    likely = sorted(
+        (shift for shift, _ in shifts.most_common(12)),
+        key=lambda shift: (-sum(shifts[shift + k] for k in near), shift),
+    )
     scored = []
-    for begin in choices:
-        end = min(len(stored), begin + size)
-        codes = Indel.opcodes(pasted, stored[begin:end])
-        equal = [c for c in codes if c.tag == "equal"]
+    for shift in likely[:3]:
+        begin, end = max(0, shift - slack), shift + len(pasted) + slack
+        equal = [c for c in Indel.opcodes(pasted, stored[begin:end]) if c.tag == "equal"]
         if equal:
             same = sum(c.src_end - c.src_start for c in equal)
             # What agrees, and as many words at its ends as were pasted there beyond it.
@@ -267,25 +371,46 @@ def _best_window(pasted: list[str], stored: list[str]) -> tuple[int, int] | None
     return min(scored)[2] if scored else None
 
 
-def _differences(
-    codes: _Opcodes, wanted: str, pasted: _Words, text: str, stored: _Words, first: int
-) -> Iterable[Difference]:
-    changes: list[list[int]] = []
-    for code in codes:
-        if code.tag == "equal":
-            continue
-        piece = [code.src_start, code.src_end, code.dest_start, code.dest_end]
-        # Neighbouring insertions and deletions are one replacement.
-        if changes and changes[-1][1] == piece[0] and changes[-1][3] == piece[2]:
-            changes[-1][1], changes[-1][3] = piece[1], piece[3]
-        else:
-            changes.append(piece)
-    for a, b, c, d in changes:
-        quoted = wanted[pasted.spans[a][0] : pasted.spans[b - 1][1]] if b > a else ""
-        kept = text[stored.spans[first + c][0] : stored.spans[first + d - 1][1]] if d > c else ""
-        yield Difference(
-            _kind(pasted.tokens[a:b], stored.tokens[first + c : first + d]), quoted, kept
+def _span(articles: _Articles, found: _Alignment) -> tuple[int, int]:
+    """Where an aligned stretch begins and ends in the normalised text."""
+    matches = _TOKEN.finditer(articles.folded(found.row))
+    some = list(islice(matches, found.first, found.last))
+    return some[0].start(), some[-1].end()
+
+
+def _described(articles: _Articles, best: _Alignment, pasted: _Words, wanted: str) -> _Nearest:
+    start, end = _span(articles, best)
+    text = articles.folded(best.row)[start:end]
+    stored = _words_of(text)
+    changes = best.changes or _other_case(pasted, wanted, stored, text)
+    differences = tuple(
+        Difference(
+            _kind(pasted.tokens[a:b], stored.tokens[c:d]),
+            _stretch(wanted, pasted, a, b),
+            _stretch(text, stored, c, d),
         )
+        for a, b, c, d in changes
+    )
+    own = articles.citation(best.row, start, end)
+    places = _all_places(articles, text)
+    if own.doc_id not in {place.doc_id for place in places}:
+        places = _numbered([own, *places[: _MOST_PLACES - 1]])
+    gap = max((d - c for _, _, c, d in changes), default=0)
+    return _Nearest(places, differences, best.distance, gap)
+
+
+def _other_case(pasted: _Words, wanted: str, stored: _Words, text: str) -> list[_Change]:
+    """The words that differ in case; all of them if it is only their spacing that differs."""
+    some = [
+        (i, i + 1, i, i + 1)
+        for i, (one, other) in enumerate(zip(pasted.spans, stored.spans, strict=True))
+        if i and wanted[slice(*one)] != text[slice(*other)]
+    ]
+    return some or [(0, len(pasted.spans), 0, len(stored.spans))]
+
+
+def _stretch(text: str, found: _Words, first: int, last: int) -> str:
+    return text[found.spans[first][0] : found.spans[last - 1][1]] if last > first else ""
 
 
 def _kind(quoted: list[str], stored: list[str]) -> str:
@@ -297,29 +422,31 @@ def _kind(quoted: list[str], stored: list[str]) -> str:
     return "words"
 
 
-def _stitched(store: Store, articles: _Articles, wanted: str) -> list[Citation] | None:
+def _stitched(articles: _Articles, wanted: str) -> list[Citation] | None:
     """The places of the parts, if exact parts of at least four words make up the whole quote.
 
     Greedy from the left: the longest run of words that stands somewhere exactly, then the next.
     Marks of omission ("...", "[...]") between parts are passed over.
     """
-    spans = [match.span() for match in _TOKEN.finditer(wanted)]
+    spans = [match.span() for match in WORD.finditer(wanted)]
     at = 0
     parts: list[Citation] = []
     while at < len(spans):
         found: Citation | None = None
-        low, high = at + min(_MIN_STITCH_WORDS, len(spans) - at), len(spans)
-        best_end = at
-        while low <= high:  # the longest run that stands somewhere, by bisection
-            middle = (low + high) // 2
+        # The longest run that stands somewhere, by bisection from the shortest that counts.
+        low, high, middle = at + _MIN_STITCH_WORDS, len(spans), at + _MIN_STITCH_WORDS
+        while low <= high:
             piece = wanted[spans[at][0] : spans[middle - 1][1]]
-            places = list(_exact(store, articles, piece)) if len(piece) > 0 else []
-            if places:
-                found, best_end, low = places[0], middle, middle + 1
+            place = next(_places(articles, piece), None)
+            if place is not None:
+                found, at_end, low = place, middle, middle + 1
+            elif found is None:
+                return None
             else:
                 high = middle - 1
-        if found is None or best_end - at < _MIN_STITCH_WORDS:
+            middle = (low + high) // 2
+        if found is None:
             return None
         parts.append(found)
-        at = best_end
+        at = at_end
     return parts if len(parts) > 1 else None

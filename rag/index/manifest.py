@@ -17,7 +17,7 @@ from rag.corpus.chunk import CHUNKER_VERSION, TITLE_TOKENS
 from rag.datatypes import IndexMismatchError, IndexNotFoundError
 from rag.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the store, the arrays or the manifest change shape."""
 LIBRARIES = ("chromadb", "bm25s", "PyStemmer", "nupunkt", "openvino", "sentence-transformers")
 _NAME = "manifest.json"

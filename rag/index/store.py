@@ -5,7 +5,7 @@ written again (a build works on a copy), so it is opened read-only and unlocked.
 
 Tables: ``articles`` (one row an article), ``passages`` (offsets into an article; ``id`` grows and
 is never reused), ``skipped`` (what the last build left out), ``uploaded`` (which articles came
-through the page, and from which file), ``phrases`` (FTS5 over normalised texts, row id = article
+through the page, and from which file), ``phrases`` (FTS5 over the texts' grams, row id = article
 id; it holds no text of its own).
 """
 
@@ -24,7 +24,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rag.datatypes import Article, Passage, Skipped, Span
-from rag.index.normalise import normalise
+from rag.index.grams import all_grams
 
 _SCHEMA = """
 CREATE TABLE articles (
@@ -40,7 +40,7 @@ CREATE TABLE passages (
 CREATE INDEX passages_by_article ON passages(article);
 CREATE TABLE skipped (path TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL);
 CREATE VIRTUAL TABLE phrases USING fts5(
-    text, content='', tokenize='unicode61 remove_diacritics 0'
+    grams, content='', detail=none, columnsize=0, tokenize='ascii'
 );
 """
 _ADDITIONS = """
@@ -247,14 +247,16 @@ class Store:
         query = "SELECT id FROM passages WHERE passage_id = ?"
         return [self._db().execute(query, (name,)).fetchone()[0] for name in passage_ids]
 
-    def phrase_candidates(self, query: str, limit: int) -> list[str]:
-        """doc_ids whose normalised text matches an FTS5 query, best first."""
-        rows = self._db().execute(
-            "SELECT a.doc_id FROM phrases p JOIN articles a ON a.id = p.rowid "
-            "WHERE phrases MATCH ? ORDER BY p.rank, p.rowid LIMIT ?",
-            (query, limit),
-        )
-        return [row[0] for row in rows]
+    def with_grams(self, grams: Iterable[str], limit: int = -1) -> Iterator[int]:
+        """The ids of the articles that have all of these grams, the oldest first."""
+        query = "SELECT rowid FROM phrases WHERE phrases MATCH ? LIMIT ?"
+        for (row,) in self._db().execute(query, (" AND ".join(grams), limit)):
+            yield row
+
+    def article_at(self, row: int) -> Article:
+        """The article with an id of ``with_grams``."""
+        query = f"SELECT {_ARTICLE_COLUMNS} FROM articles WHERE id = ?"
+        return _article(self._db().execute(query, (row,)).fetchone())
 
     def check(self) -> list[str]:
         """Lines that say what is damaged: SQLite's own check, hashes, offsets. Empty: sound."""
@@ -313,7 +315,7 @@ class StoreWriter:
             ),
         ).lastrowid
         self._db.execute(
-            "INSERT INTO phrases (rowid, text) VALUES (?, ?)", (row, normalise(article.text).text)
+            "INSERT INTO phrases (rowid, grams) VALUES (?, ?)", (row, all_grams(article.text))
         )
         ids = []
         for passage in passages:
@@ -335,8 +337,8 @@ class StoreWriter:
         gone = self._db.execute("SELECT passage_id FROM passages WHERE article = ?", (row,))
         passage_ids = [found[0] for found in gone]
         self._db.execute(
-            "INSERT INTO phrases (phrases, rowid, text) VALUES ('delete', ?, ?)",
-            (row, normalise(text).text),
+            "INSERT INTO phrases (phrases, rowid, grams) VALUES ('delete', ?, ?)",
+            (row, all_grams(text)),
         )
         self._db.execute("DELETE FROM passages WHERE article = ?", (row,))
         self._db.execute("DELETE FROM articles WHERE id = ?", (row,))
