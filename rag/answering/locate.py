@@ -9,10 +9,11 @@ full. Likeness never passes as a match: what is not exact is ``altered``, with w
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 
 from rapidfuzz.distance import Indel
 
@@ -32,6 +33,7 @@ _MOST_GRAMS = 64
 _MOST_VOTES = 2_000
 """A gram that more articles have is taken to be in the first of them only: it tells little."""
 _MOST_ALIGNED = 24
+_MOST_ALIKE = 3
 _MOST_TRIED = 200
 _SHORT = 9
 """Of fewer words too few threes are left by a changed one to find its place by."""
@@ -162,16 +164,17 @@ def _places(articles: _Articles, wanted: str) -> Iterator[Citation]:
     """Every place where words stand exactly, up to the declared normalisation."""
     found = words(wanted)
     length = min(len(found), LONGEST)
-    some = _spread(grams(found, length), _MOST_GRAMS)
+    every = grams(found, length)
+    some = [every[first] for first in _spread(len(every))]
     for row in articles.store.with_grams(some, _MOST_READ):
         text = articles.folded(row)
         for at in _occurrences(text, wanted):
             yield articles.citation(row, at, at + len(wanted))
 
 
-def _spread(some: list[str], most: int) -> list[str]:
-    """At most so many, evenly spread."""
-    return some[:: -(-len(some) // most)] if some else []
+def _spread(count: int) -> range:
+    """At most ``_MOST_GRAMS`` of so many, evenly spread."""
+    return range(0, count, -(-count // _MOST_GRAMS))
 
 
 def _occurrences(text: str, wanted: str) -> Iterator[int]:
@@ -222,17 +225,28 @@ class _Nearest:
 
 
 _Change = tuple[int, int, int, int]
-"""Pasted words from, to; words of the stored window from, to, in place of them."""
+"""Pasted tokens from, to; tokens of the stored stretch from, to, in place of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An article that may hold a text like the pasted words; ``begins`` are the places in its
+    normalised text where that would begin, and ``least`` how many words must differ."""
+
+    row: int
+    begins: list[int]
+    least: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Alignment:
-    """A stretch of an article's words beside the pasted ones."""
+    """A stretch of an article's normalised text beside the pasted tokens."""
 
     row: int
-    first: int
-    last: int
+    start: int
+    end: int
     changes: list[_Change]
+    same: int
 
     @property
     def distance(self) -> int:
@@ -242,33 +256,38 @@ class _Alignment:
 def _nearest(articles: _Articles, wanted: str) -> _Nearest | None:
     """The text whose words are most like the pasted ones, if at least ``_NEAR`` of them agree."""
     pasted = _words_of(wanted)
-    some = words(wanted)
-    if len(some) < LONGEST:
+    spans = [match.span() for match in WORD.finditer(wanted)]
+    if len(spans) < LONGEST:
         return None
     best: tuple[int, int, _Alignment] | None = None
-    for row, least in islice(_candidates(articles, some), _MOST_ALIGNED):
-        if best is not None and best[0] <= least:
+    for candidate in islice(_candidates(articles, wanted, spans), _MOST_ALIGNED):
+        if best is not None and best[0] <= candidate.least:
             break
-        found = _align(articles, row, pasted.tokens)
-        if found is None or (best is not None and best[0] < found.distance):
-            continue
-        start, end = _span(articles, found)
-        likeness = Indel.distance(wanted, articles.folded(row)[start:end])
-        if best is None or (found.distance, likeness) < best[:2]:
-            best = found.distance, likeness, found
+        text = articles.folded(candidate.row)
+        for begin in candidate.begins:
+            for found in _alignments(candidate.row, text, begin, pasted.tokens, len(wanted)):
+                likeness = Indel.distance(wanted, text[found.start : found.end])
+                if found.same >= _NEAR * len(pasted.tokens) and (
+                    best is None or (found.distance, likeness) < best[:2]
+                ):
+                    best = found.distance, likeness, found
     return _described(articles, best[2], pasted, wanted) if best is not None else None
 
 
-def _candidates(articles: _Articles, some: list[str]) -> Iterator[tuple[int, int]]:
-    """Articles that may hold a text like these words, and the least distance it could have."""
+def _candidates(
+    articles: _Articles, wanted: str, spans: list[tuple[int, int]]
+) -> Iterator[_Candidate]:
+    """Where a text like the pasted words may stand, the most promising first."""
+    some = words(wanted)
     if len(some) < _SHORT:
-        yield from ((row, 1) for row in _one_changed(articles, some))
-    length = min(LONGEST if len(some) >= _SHORT else 2, len(some))
-    chosen = _spread(grams(some, length), _MOST_GRAMS)
+        yield from _one_changed(articles, some, spans)
+    length = LONGEST if len(some) >= _SHORT else 2
+    firsts = _spread(len(some) - length + 1)
+    every = grams(some, length)
     votes: defaultdict[int, int] = defaultdict(int)
     uncertain = 0
-    for bit, gram in enumerate(chosen):
-        rows = list(articles.store.with_grams([gram], _MOST_VOTES))
+    for bit, first in enumerate(firsts):
+        rows = list(articles.store.with_grams([every[first]], _MOST_VOTES))
         for row in rows:
             votes[row] |= 1 << bit
         if len(rows) == _MOST_VOTES:
@@ -276,16 +295,47 @@ def _candidates(articles: _Articles, some: list[str]) -> Iterator[tuple[int, int
     # Copies of a text have the same grams: a few of them will do.
     alike: defaultdict[int, list[int]] = defaultdict(list)
     for row, mask in votes.items():
-        if len(alike[mask]) < 3:
+        if len(alike[mask]) < _MOST_ALIKE:
             alike[mask].append(row)
-    enough = max(1, len(chosen) // 8)
+    enough = max(min(2, len(firsts)), len(firsts) // 8)
     for mask in sorted(alike, key=lambda m: (-m.bit_count(), alike[m])):
-        if mask.bit_count() >= enough:
-            missing = len(chosen) - (mask | uncertain).bit_count()
-            yield from ((row, -(-missing // length)) for row in alike[mask])
+        if mask.bit_count() < enough:
+            return
+        missing = len(firsts) - (mask | uncertain).bit_count()
+        runs = _runs([first for bit, first in enumerate(firsts) if mask >> bit & 1], length)
+        for row in alike[mask]:
+            if begins := _begins(articles.folded(row), wanted, spans, runs):
+                yield _Candidate(row, begins, -(-missing // length))
 
 
-def _one_changed(articles: _Articles, some: list[str]) -> Iterator[int]:
+def _runs(firsts: list[int], length: int) -> list[tuple[int, int]]:
+    """The runs of words that grams with these first words cover, the longest first."""
+    runs: list[tuple[int, int]] = []
+    for first in firsts:
+        if runs and first <= runs[-1][1]:
+            runs[-1] = (runs[-1][0], first + length)
+        else:
+            runs.append((first, first + length))
+    return sorted(runs, key=lambda run: run[0] - run[1])
+
+
+def _begins(
+    text: str, wanted: str, spans: list[tuple[int, int]], runs: list[tuple[int, int]]
+) -> list[int]:
+    """Where the pasted words would begin for their runs to stand where they stand in a text."""
+    found: list[int] = []
+    for first, last in runs[:_MOST_ALIKE]:
+        start, end = spans[first][0], spans[last - 1][1]
+        at = text.find(wanted[start:end])
+        while at >= 0 and len(found) < _MOST_ALIKE:
+            found.append(at - start)
+            at = text.find(wanted[start:end], at + 1)
+    return found
+
+
+def _one_changed(
+    articles: _Articles, some: list[str], spans: list[tuple[int, int]]
+) -> Iterator[_Candidate]:
     """Articles that hold the words with one of them missing, replaced or not there before.
 
     Whichever it is, the words before it and those after it stand there as they are.
@@ -293,41 +343,60 @@ def _one_changed(articles: _Articles, some: list[str]) -> Iterator[int]:
     tries = []
     for at in range(len(some)):
         for left, right in ((some[:at], some[at + 1 :]), (some[:at], some[at:])):
-            if not left and len(right) == len(some):
+            runs = [run for run in (left, right) if run]
+            if len(runs[0]) == len(some):
                 continue
-            wanted = [g for run in (left, right) if run for g in grams(run, min(len(run), LONGEST))]
+            wanted = [gram for run in runs for gram in grams(run, min(len(run), LONGEST))]
             rows = list(articles.store.with_grams(wanted, _MOST_TRIED))
-            if rows:
-                tries.append((len(rows), rows, left, right))
-    read: set[int] = set()
-    for _, rows, left, right in sorted(tries, key=lambda t: t[0]):
-        pattern = _with_gap(left, right)
+            offset = 0 if left else spans[1][0]
+            tries.append((len(rows), rows, offset, _with_gap(runs)))
+    read = 0
+    for _, rows, offset, pattern in sorted(tries, key=lambda one: one[0]):
         for row in rows:
-            if len(read) > _MOST_TRIED:
+            read += 1
+            if read > _MOST_TRIED:
                 return
-            read.add(row)
-            if pattern.search(articles.folded(row)):
-                yield row
+            if match := pattern.search(articles.folded(row)):
+                yield _Candidate(row, [match.start() - offset], 1)
 
 
-def _with_gap(left: list[str], right: list[str]) -> re.Pattern[str]:
-    """Two runs of words, with at most one word between them."""
+def _with_gap(runs: list[list[str]]) -> re.Pattern[str]:
+    """Runs of words with at most one word between them."""
     between = r"[\W_]+"
-    runs = [between.join(map(re.escape, run)) for run in (left, right) if run]
     gap = rf"{between}(?:[\w.,']+{between})?"
-    return re.compile(rf"\b{gap.join(runs)}\b", re.IGNORECASE)
+    return re.compile(
+        rf"\b{gap.join(between.join(map(re.escape, run)) for run in runs)}\b", re.IGNORECASE
+    )
 
 
-def _align(articles: _Articles, row: int, pasted: list[str]) -> _Alignment | None:
-    """The stretch of an article that agrees best with the pasted words."""
-    stored = [token.lower() for token in _TOKEN.findall(articles.folded(row))]
-    window = _best_window(pasted, stored)
-    if window is None:
-        return None
-    first, last = window
+def _alignments(
+    row: int, text: str, begin: int, pasted: list[str], length: int
+) -> Iterator[_Alignment]:
+    """The stretches around a place that agree with the pasted tokens: as many tokens from that
+    place on, and from the first that agrees to the last, each with as many beyond as were pasted.
+    """
+    slack = 40 + length // 4
+    left = text.rfind(" ", 0, max(0, begin - slack)) + 1
+    right = text.find(" ", begin + length + slack)
+    spans = [m.span() for m in _TOKEN.finditer(text, left, right if right >= 0 else len(text))]
+    stored = [text[start:end].lower() for start, end in spans]
+    here = bisect_left(spans, (begin, begin))
+    ranges = {(here, min(len(spans), here + len(pasted)))}
+    if equal := [c for c in Indel.opcodes(pasted, stored) if c.tag == "equal"]:
+        first = equal[0].dest_start - equal[0].src_start
+        last = equal[-1].dest_end + len(pasted) - equal[-1].src_end
+        ranges.add((max(0, first), min(len(spans), last)))
+    for first, last in ranges:
+        if first < last:
+            changes, same = _changes(pasted, stored[first:last])
+            yield _Alignment(row, spans[first][0], spans[last - 1][1], changes, same)
+
+
+def _changes(pasted: list[str], stored: list[str]) -> tuple[list[_Change], int]:
+    """What must be replaced, and how many tokens need not be."""
     changes: list[_Change] = []
     same = 0
-    for code in Indel.opcodes(pasted, stored[first:last]):
+    for code in Indel.opcodes(pasted, stored):
         piece = (code.src_start, code.src_end, code.dest_start, code.dest_end)
         if code.tag == "equal":
             same += code.src_end - code.src_start
@@ -336,51 +405,11 @@ def _align(articles: _Articles, row: int, pasted: list[str]) -> _Alignment | Non
             changes[-1] = (changes[-1][0], piece[1], changes[-1][2], piece[3])
         else:
             changes.append(piece)
-    return _Alignment(row, first, last, changes) if same >= _NEAR * len(pasted) else None
-
-
-def _best_window(pasted: list[str], stored: list[str]) -> tuple[int, int] | None:
-    """The run of stored words, about as long as the pasted ones, that shares most of them.
-
-    It is looked for where pairs of neighbouring words stand as far on as in the pasted words.
-    """
-    where: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for place, pair in enumerate(pairwise(pasted)):
-        where[pair].append(place)
-    shifts: Counter[int] = Counter()
-    for place, pair in enumerate(pairwise(stored)):
-        if pair in where:
-            shifts.update(place - p for p in where[pair])
-    slack = max(2, len(pasted) // 4)
-    near = range(-slack, slack + 1)
-    likely = sorted(
-        (shift for shift, _ in shifts.most_common(12)),
-        key=lambda shift: (-sum(shifts[shift + k] for k in near), shift),
-    )
-    scored = []
-    for shift in likely[:3]:
-        begin, end = max(0, shift - slack), shift + len(pasted) + slack
-        equal = [c for c in Indel.opcodes(pasted, stored[begin:end]) if c.tag == "equal"]
-        if equal:
-            same = sum(c.src_end - c.src_start for c in equal)
-            # What agrees, and as many words at its ends as were pasted there beyond it.
-            first = begin + equal[0].dest_start - equal[0].src_start
-            last = begin + equal[-1].dest_end + len(pasted) - equal[-1].src_end
-            span = (max(0, first), min(len(stored), last))
-            scored.append((-same, span[1] - span[0], span))
-    return min(scored)[2] if scored else None
-
-
-def _span(articles: _Articles, found: _Alignment) -> tuple[int, int]:
-    """Where an aligned stretch begins and ends in the normalised text."""
-    matches = _TOKEN.finditer(articles.folded(found.row))
-    some = list(islice(matches, found.first, found.last))
-    return some[0].start(), some[-1].end()
+    return changes, same
 
 
 def _described(articles: _Articles, best: _Alignment, pasted: _Words, wanted: str) -> _Nearest:
-    start, end = _span(articles, best)
-    text = articles.folded(best.row)[start:end]
+    text = articles.folded(best.row)[best.start : best.end]
     stored = _words_of(text)
     changes = best.changes or _other_case(pasted, wanted, stored, text)
     differences = tuple(
@@ -391,7 +420,7 @@ def _described(articles: _Articles, best: _Alignment, pasted: _Words, wanted: st
         )
         for a, b, c, d in changes
     )
-    own = articles.citation(best.row, start, end)
+    own = articles.citation(best.row, best.start, best.end)
     places = _all_places(articles, text)
     if own.doc_id not in {place.doc_id for place in places}:
         places = _numbered([own, *places[: _MOST_PLACES - 1]])

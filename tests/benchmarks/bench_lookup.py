@@ -178,18 +178,17 @@ def other_word(text: str, articles: list[Article], rng: random.Random) -> str | 
 
 
 def changed(before: str, after: str) -> tuple[str, str]:
-    """The words that only one of the two has, without marks at their ends.
+    """The words that only one of the two has.
 
     >>> changed("They did not go.", "They did go.")
     ('not', '')
     """
-    old, new = before.split(), after.split()
+    old, new = (re.findall(r"\w+(?:[.,']\w+)*", fold(text)) for text in (before, after))
     while old and new and old[0] == new[0]:
         old, new = old[1:], new[1:]
     while old and new and old[-1] == new[-1]:
         old, new = old[:-1], new[:-1]
-    marks = ".,;:!?()[]\"'-"
-    return fold(" ".join(old)).strip(marks), fold(" ".join(new)).strip(marks)
+    return " ".join(old), " ".join(new)
 
 
 def pasted_words(news: News, count: int) -> list[Pasted]:
@@ -258,10 +257,14 @@ def occurrences(text: str, wanted: str) -> Iterator[int]:
             at = text.find(first + wanted[1:], at + 1)
 
 
+def squeezed(text: str) -> str:
+    return "".join(tokens(text))
+
+
 def explained(pasted: str, stored: str, differences: Sequence[Difference]) -> bool:
     """True if taking each difference in turn makes the pasted words of the stored ones."""
-    one, other = ("".join(fold(text).lower().split()) for text in (pasted, stored))
-    pairs = [["".join(text.lower().split()) for text in (d.quoted, d.stored)] for d in differences]
+    one, other = (squeezed(text) for text in (pasted, stored))
+    pairs = [(squeezed(d.quoted), squeezed(d.stored)) for d in differences]
     reached = {(0, 0)}
     for quoted, kept in pairs:
         following = set()
