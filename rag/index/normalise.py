@@ -28,6 +28,7 @@ _SHIFTING = re.compile(
     rf"[\s{_MARKS}{_OTHERS}](?:(?<=\s)[\s{_MARKS}]*\s|(?<=[{_MARKS}])[{_MARKS}]*|(?<=[{_OTHERS}]))"
 )
 """What does not stay as long as it was; white space around zero-width marks is one run."""
+_LETTERS = tuple(mark for mark, plain in _LIGATURES.items() if plain.isalpha())
 _LEADING = re.compile(rf"[\s{_MARKS}]*")
 
 
@@ -66,6 +67,20 @@ def fold(text: str) -> str:
     for mark, plain in _FOLD.items():
         text = text.replace(mark, plain)
     return " ".join(text.split())
+
+
+def spelling(word: str, text: str) -> str | None:
+    """A regular expression for how a normalised word may be written in a text.
+
+    None if that may be with ligatures, which are too many to tell.
+
+    >>> spelling("so", "plain"), spelling("so", "\u00adsoft")
+    ('so', 's[\u00ad\u200b\u200c\u200d\u2060\ufeff]*o')
+    """
+    if any(mark in text for mark in _LETTERS):
+        return None
+    between = f"[{_MARKS}]*" if any(mark in text for mark in _NOTHING) else ""
+    return between.join(map(re.escape, word))
 
 
 def normalise(text: str) -> Normalised:

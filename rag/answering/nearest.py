@@ -1,0 +1,310 @@
+"""The text of the corpus that is most like pasted words, and what differs.
+
+Likeness never passes as a match: what is found here is another text than the pasted one.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from rapidfuzz.distance import Indel
+
+from rag.answering.places import Window, spread, window, windows
+from rag.datatypes import Citation, Difference
+from rag.index.grams import LONGEST, WORD, grams, words
+from rag.index.store import Store
+
+_NEAR = 0.6
+"""Least share of the pasted words that the nearest text must have, in order, to be named as its
+origin. It only chooses between ``altered`` and ``absent``; neither is a match."""
+_SHORT = 9
+"""Of fewer words too few threes are left by a changed one to find its place by."""
+_MOST_VOTES = 2_000
+"""Of the articles that have a gram the first so many are looked at: it tells little if more have
+it."""
+_MOST_ALIGNED = 24
+_MOST_TRIED = 300
+_FEW = 3
+_TOKEN = re.compile(r"[$£€¥]?\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]")
+_NEGATIONS = frozenset(
+    "not no never none nobody nothing neither nor without cannot hardly barely isn't aren't wasn't "
+    "weren't don't doesn't didn't won't wouldn't can't couldn't shouldn't hasn't haven't hadn't "
+    "deny denies denied refuse refuses refused reject rejects rejected unlikely".split()
+)
+_NUMBER_WORDS = frozenset(
+    "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty "
+    "sixty seventy eighty ninety hundred thousand million billion trillion half double twice dozen "
+    "percent first second third".split()
+)
+
+_Change = tuple[int, int, int, int]
+"""Pasted tokens from, to; tokens of the stored stretch from, to, in place of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A stretch of an article, and what must be changed in it to make it the pasted words.
+
+    Attributes:
+        text: The stretch, normalised.
+        citation: Where it stands.
+        differences: At least one.
+        distance: How many words and marks differ.
+        longest_gap: Most words and marks of the stretch that one difference leaves out.
+    """
+
+    text: str
+    citation: Citation
+    differences: tuple[Difference, ...]
+    distance: int
+    longest_gap: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """The words and marks of a normalised text, in lower case, with their offsets in it."""
+
+    text: str
+    tokens: list[str]
+    spans: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, text: str, start: int = 0, end: int = sys.maxsize) -> _Tokens:
+        matches = list(_TOKEN.finditer(text, start, end))
+        return cls(text, [m.group().lower() for m in matches], [m.span() for m in matches])
+
+    def __getitem__(self, some: slice) -> str:
+        spans = self.spans[some]
+        return self.text[spans[0][0] : spans[-1][1]] if spans else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A stretch that may hold a text like the pasted words, the offsets in it where that might
+    begin, and how many words must differ."""
+
+    window: Window
+    begins: list[int]
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Alignment:
+    """Tokens ``first`` to ``last`` of a stretch beside the pasted ones."""
+
+    window: Window
+    stored: _Tokens
+    first: int
+    last: int
+    changes: list[_Change]
+    same: int
+
+    @property
+    def distance(self) -> int:
+        return sum(max(b - a, d - c) for a, b, c, d in self.changes)
+
+    @property
+    def text(self) -> str:
+        return self.stored[self.first : self.last]
+
+
+def nearest(store: Store, wanted: str) -> Nearest | None:
+    """The text whose words are most like the pasted ones, if at least 60 % of them agree.
+
+    Of texts in which as many words differ, the one whose letters differ least.
+
+    Args:
+        store: Where to look.
+        wanted: A normalised text.
+    """
+    pasted = _Tokens.of(wanted)
+    spans = [match.span() for match in WORD.finditer(wanted)]
+    if len(spans) < LONGEST:
+        return None
+    best: tuple[int, int] | None = None
+    chosen: _Alignment | None = None
+    for candidate in islice(_candidates(store, wanted, spans), _MOST_ALIGNED):
+        if best is not None and best[0] <= candidate.least:
+            break
+        for found in _alignments(candidate, pasted):
+            if found.same >= _NEAR * len(pasted.tokens):
+                unlike = found.distance, Indel.distance(wanted, found.text)
+                if best is None or unlike < best:
+                    best, chosen = unlike, found
+    return _described(chosen, pasted) if chosen is not None else None
+
+
+def _candidates(store: Store, wanted: str, spans: list[tuple[int, int]]) -> Iterator[_Candidate]:
+    """Where a text like the pasted words may stand, the most promising first."""
+    some = words(wanted)
+    if len(some) < _SHORT:
+        yield from _one_changed(store, some, wanted, spans)
+    length = LONGEST if len(some) >= _SHORT else 2
+    every = grams(some, length)
+    firsts = spread(len(every))
+    for row, mask, least in _voted(store, [every[first] for first in firsts]):
+        runs = _runs([first for bit, first in enumerate(firsts) if mask >> bit & 1], length)
+        article = store.article_at(row)
+        for first, last in runs[:_FEW]:
+            start, end = spans[first][0], spans[last - 1][1]
+            piece = wanted[start:end]
+            slack = _slack(wanted)
+            near = windows(article, piece, start + slack, len(wanted) - end + slack)
+            for one in islice((one for one in near if piece in one.text), _FEW):
+                yield _Candidate(one, [one.text.index(piece) - start], -(-least // length))
+
+
+def _voted(store: Store, some: list[str]) -> Iterator[tuple[int, int, int]]:
+    """(row, the grams that its article has, how many it cannot have), those with most first.
+
+    The grams are the bits of a number. Articles that have the same ones may be copies: of these a
+    few are given.
+    """
+    votes: defaultdict[int, int] = defaultdict(int)
+    uncertain = 0
+    for bit, gram in enumerate(some):
+        rows = list(store.with_grams([gram], _MOST_VOTES))
+        for row in rows:
+            votes[row] |= 1 << bit
+        if len(rows) == _MOST_VOTES:
+            uncertain |= 1 << bit
+    alike: defaultdict[int, list[int]] = defaultdict(list)
+    for row, mask in votes.items():
+        if len(alike[mask]) < _FEW:
+            alike[mask].append(row)
+    enough = max(min(2, len(some)), len(some) // 8)
+    for mask in sorted(alike, key=lambda m: (-m.bit_count(), alike[m])):
+        if mask.bit_count() >= enough:
+            missing = len(some) - (mask | uncertain).bit_count()
+            yield from ((row, mask, missing) for row in alike[mask])
+
+
+def _runs(firsts: list[int], length: int) -> list[tuple[int, int]]:
+    """The runs of words that overlapping grams with these first words cover, the longest first.
+
+    >>> _runs([0, 1, 2, 5, 9], 3)
+    [(0, 5), (5, 8), (9, 12)]
+    """
+    runs: list[tuple[int, int]] = []
+    for first in firsts:
+        if runs and first < runs[-1][1]:
+            runs[-1] = (runs[-1][0], first + length)
+        else:
+            runs.append((first, first + length))
+    return sorted(runs, key=lambda run: run[0] - run[1])
+
+
+def _one_changed(
+    store: Store, some: list[str], wanted: str, spans: list[tuple[int, int]]
+) -> Iterator[_Candidate]:
+    """Where the words stand with one of them missing, replaced or not there before.
+
+    Whichever it is, the words before it and those after it stand there as they are.
+    """
+    tries = []
+    for at in range(len(some)):
+        for left, right in ((some[:at], some[at + 1 :]), (some[:at], some[at:])):
+            runs = [run for run in (left, right) if run]
+            if len(runs[0]) < len(some):
+                both = [gram for run in runs for gram in grams(run, min(len(run), LONGEST))]
+                rows = list(store.with_grams(both, _MOST_TRIED))
+                tries.append((len(rows), rows, 0 if left else spans[1][0], runs))
+    read = 0
+    for _, rows, skipped, runs in sorted(tries):
+        pattern = _with_gap(runs)
+        for row in rows:
+            read += 1
+            if read > _MOST_TRIED:
+                return
+            article = store.article_at(row)
+            if match := pattern.search(article.text):
+                around = window(article, match.start(), skipped + 40, 2 * len(wanted) + 40)
+                begin = len(window(article, match.start(), skipped + 40, 0).text) - skipped
+                yield _Candidate(around, [begin], 1)
+
+
+def _with_gap(runs: list[list[str]]) -> re.Pattern[str]:
+    """Runs of words in a text that is not normalised, with at most one word between them."""
+    between = r"[\W_]+"
+    gap = rf"{between}(?:[\w.,'’]+{between})?"
+    spelled = (between.join(re.escape(w).replace("'", r"[^\w\s]") for w in run) for run in runs)
+    return re.compile(rf"\b{gap.join(spelled)}\b", re.IGNORECASE)
+
+
+def _alignments(candidate: _Candidate, pasted: _Tokens) -> Iterator[_Alignment]:
+    """The stretches that agree with the pasted tokens: as many tokens from where they might begin,
+    and from the first that agrees to the last, each with as many beyond as were pasted."""
+    count = len(pasted.tokens)
+    slack = _slack(pasted.text)
+    for begin in candidate.begins:
+        end = begin + len(pasted.text) + slack
+        stored = _Tokens.of(candidate.window.text, max(0, begin - slack), end)
+        here = bisect_left(stored.spans, (begin, begin))
+        ranges = {(here, min(len(stored.tokens), here + count))}
+        if equal := [c for c in Indel.opcodes(pasted.tokens, stored.tokens) if c.tag == "equal"]:
+            first = equal[0].dest_start - equal[0].src_start
+            last = equal[-1].dest_end + count - equal[-1].src_end
+            ranges.add((max(0, first), min(len(stored.tokens), last)))
+        for first, last in sorted(ranges):
+            if first < last:
+                changes, same = _changes(pasted.tokens, stored.tokens[first:last])
+                yield _Alignment(candidate.window, stored, first, last, changes, same)
+
+
+def _slack(wanted: str) -> int:
+    """How many characters more than the pasted ones are looked at on either side."""
+    return 40 + len(wanted) // 4
+
+
+def _changes(pasted: list[str], stored: list[str]) -> tuple[list[_Change], int]:
+    """What must be replaced, and how many tokens need not be."""
+    changes: list[_Change] = []
+    same = 0
+    for code in Indel.opcodes(pasted, stored):
+        piece = (code.src_start, code.src_end, code.dest_start, code.dest_end)
+        if code.tag == "equal":
+            same += code.src_end - code.src_start
+        elif changes and (changes[-1][1], changes[-1][3]) == (piece[0], piece[2]):
+            # Neighbouring insertions and deletions are one replacement.
+            changes[-1] = (changes[-1][0], piece[1], changes[-1][2], piece[3])
+        else:
+            changes.append(piece)
+    return changes, same
+
+
+def _described(found: _Alignment, pasted: _Tokens) -> Nearest:
+    stored = _Tokens.of(found.text)
+    changes = found.changes or _other_case(pasted, stored)
+    start = found.stored.spans[found.first][0]
+    return Nearest(
+        text=found.text,
+        citation=found.window.citation(start, start + len(found.text)),
+        differences=tuple(
+            Difference(_kind(pasted.tokens[a:b], stored.tokens[c:d]), pasted[a:b], stored[c:d])
+            for a, b, c, d in changes
+        ),
+        distance=found.distance,
+        longest_gap=max(d - c for _, _, c, d in changes),
+    )
+
+
+def _other_case(pasted: _Tokens, stored: _Tokens) -> list[_Change]:
+    """The words that differ in case; all of them if it is only their spacing that differs."""
+    count = len(pasted.tokens)
+    some = [(i, i + 1, i, i + 1) for i in range(count) if pasted[i : i + 1] != stored[i : i + 1]]
+    return some or [(0, count, 0, count)]
+
+
+def _kind(quoted: list[str], stored: list[str]) -> str:
+    tokens = set(quoted) ^ set(stored)
+    if any(any(c.isdigit() for c in token) or token in _NUMBER_WORDS for token in tokens):
+        return "number"
+    if any(token in _NEGATIONS or token.endswith("n't") for token in tokens):
+        return "negation"
+    return "words"
