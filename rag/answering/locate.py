@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
-from rag.answering.nearest import Nearest, nearest
+from rag.answering.nearest import nearest
 from rag.answering.places import places
 from rag.datatypes import Citation, QuoteMatch
 from rag.index.grams import WORD
@@ -48,11 +48,14 @@ def locate(store: Store, quote: str) -> QuoteMatch:
     for attempt in dict.fromkeys((wanted, bare)):
         if exact := _first_places(store, attempt):
             return QuoteMatch("exact", _numbered(exact))
-    altered = nearest(store, bare)
-    if altered is None or altered.distance > 1:
-        stitched = _stitched(store, bare)
-        if stitched and (altered is None or not _one_place_explains(altered, len(stitched))):
+    stitched = _stitched(store, bare)
+    if stitched:
+        # Changing a few words of one place is a simpler story than stitching parts.
+        altered = nearest(store, bare, most=2 * (len(stitched) - 1))
+        if altered is None or altered.longest_gap > _MIN_STITCH_WORDS:
             return QuoteMatch("stitched", _numbered(stitched))
+    else:
+        altered = nearest(store, bare)
     if altered is None:
         return QuoteMatch("absent", ())
     found = _first_places(store, altered.text)
@@ -83,18 +86,13 @@ def _numbered(citations: Iterable[Citation]) -> tuple[Citation, ...]:
     return tuple(replace(c, number=number) for number, c in enumerate(citations, start=1))
 
 
-def _one_place_explains(altered: Nearest, parts: int) -> bool:
-    """True if changing a few words of one place is a simpler story than stitching parts."""
-    return altered.distance <= 2 * (parts - 1) and altered.longest_gap <= _MIN_STITCH_WORDS
-
-
 def _stitched(store: Store, wanted: str) -> list[Citation] | None:
     """The places of the parts, if exact parts of at least four words make up the whole quote.
 
     Greedy from the left: the longest run of words that stands somewhere exactly, then the next.
     Marks of omission ("...", "[...]") between parts are passed over.
     """
-    spans = [match.span() for match in WORD.finditer(wanted)]
+    spans = _whole_words(wanted)
     at = 0
     parts: list[Citation] = []
     while at < len(spans):
@@ -115,3 +113,17 @@ def _stitched(store: Store, wanted: str) -> list[Citation] | None:
         parts.append(found)
         at = end
     return parts if len(parts) > 1 else None
+
+
+def _whole_words(text: str) -> list[tuple[int, int]]:
+    """Where a part may begin and end: "D23" is two words to the index, but is not cut.
+
+    >>> _whole_words("at D23")
+    [(0, 2), (3, 6)]
+    """
+    spans: list[tuple[int, int]] = []
+    for start, end in (match.span() for match in WORD.finditer(text)):
+        if spans and spans[-1][1] == start:
+            start = spans.pop()[0]
+        spans.append((start, end))
+    return spans

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from bisect import bisect_left
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +16,7 @@ from itertools import islice
 from rapidfuzz.distance import Indel
 
 from rag.answering.places import Window, spread, window, windows
-from rag.datatypes import Citation, Difference
+from rag.datatypes import Article, Citation, Difference
 from rag.index.grams import LONGEST, WORD, grams, words
 from rag.index.store import Store
 
@@ -29,9 +29,10 @@ _MOST_VOTES = 2_000
 """Of the articles that have a gram the first so many are looked at: it tells little if more have
 it."""
 _MOST_ALIGNED = 24
-_MOST_TRIED = 300
+_MOST_TRIED = 150
+_MOST_RUNS = 6
 _FEW = 3
-_TOKEN = re.compile(r"[$£€¥]?\d+(?:[.,]\d+)*%?|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]")
+_TOKEN = re.compile(r"[$£€¥]?\d+(?:[.,]\d+)*(?:%|[^\W\d_]+)?|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]")
 _NEGATIONS = frozenset(
     "not no never none nobody nothing neither nor without cannot hardly barely isn't aren't wasn't "
     "weren't don't doesn't didn't won't wouldn't can't couldn't shouldn't hasn't haven't hadn't "
@@ -79,6 +80,10 @@ class _Tokens:
         matches = list(_TOKEN.finditer(text, start, end))
         return cls(text, [m.group().lower() for m in matches], [m.span() for m in matches])
 
+    def index(self, offset: int) -> int:
+        """The first token that begins at an offset or after it."""
+        return bisect_left(self.spans, (offset, offset))
+
     def __getitem__(self, some: slice) -> str:
         spans = self.spans[some]
         return self.text[spans[0][0] : spans[-1][1]] if spans else ""
@@ -86,11 +91,18 @@ class _Tokens:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A stretch that may hold a text like the pasted words, the offsets in it where that might
-    begin, and how many words must differ."""
+    """A stretch that may hold a text like the pasted words.
+
+    Attributes:
+        window: The stretch.
+        at: An offset in it.
+        pasted_at: The offset in the pasted words that it would be beside.
+        least: How many words must differ.
+    """
 
     window: Window
-    begins: list[int]
+    at: int
+    pasted_at: int
     least: int
 
 
@@ -114,7 +126,7 @@ class _Alignment:
         return self.stored[self.first : self.last]
 
 
-def nearest(store: Store, wanted: str) -> Nearest | None:
+def nearest(store: Store, wanted: str, most: int = sys.maxsize) -> Nearest | None:
     """The text whose words are most like the pasted ones, if at least 60 % of them agree.
 
     Of texts in which as many words differ, the one whose letters differ least.
@@ -122,6 +134,7 @@ def nearest(store: Store, wanted: str) -> Nearest | None:
     Args:
         store: Where to look.
         wanted: A normalised text.
+        most: How many words and marks may differ.
     """
     pasted = _Tokens.of(wanted)
     spans = [match.span() for match in WORD.finditer(wanted)]
@@ -130,10 +143,10 @@ def nearest(store: Store, wanted: str) -> Nearest | None:
     best: tuple[int, int] | None = None
     chosen: _Alignment | None = None
     for candidate in islice(_candidates(store, wanted, spans), _MOST_ALIGNED):
-        if best is not None and best[0] <= candidate.least:
+        if candidate.least > most or (best is not None and best[0] <= candidate.least):
             break
         for found in _alignments(candidate, pasted):
-            if found.same >= _NEAR * len(pasted.tokens):
+            if found.same >= _NEAR * len(pasted.tokens) and found.distance <= most:
                 unlike = found.distance, Indel.distance(wanted, found.text)
                 if best is None or unlike < best:
                     best, chosen = unlike, found
@@ -151,13 +164,8 @@ def _candidates(store: Store, wanted: str, spans: list[tuple[int, int]]) -> Iter
     for row, mask, least in _voted(store, [every[first] for first in firsts]):
         runs = _runs([first for bit, first in enumerate(firsts) if mask >> bit & 1], length)
         article = store.article_at(row)
-        for first, last in runs[:_FEW]:
-            start, end = spans[first][0], spans[last - 1][1]
-            piece = wanted[start:end]
-            slack = _slack(wanted)
-            near = windows(article, piece, start + slack, len(wanted) - end + slack)
-            for one in islice((one for one in near if piece in one.text), _FEW):
-                yield _Candidate(one, [one.text.index(piece) - start], -(-least // length))
+        for found, at, start in islice(_around(article, wanted, spans, runs), _FEW):
+            yield _Candidate(found, at, start, -(-least // length))
 
 
 def _voted(store: Store, some: list[str]) -> Iterator[tuple[int, int, int]]:
@@ -178,7 +186,7 @@ def _voted(store: Store, some: list[str]) -> Iterator[tuple[int, int, int]]:
     for row, mask in votes.items():
         if len(alike[mask]) < _FEW:
             alike[mask].append(row)
-    enough = max(min(2, len(some)), len(some) // 8)
+    enough = max(min(2, len(some)), len(some) // 6)
     for mask in sorted(alike, key=lambda m: (-m.bit_count(), alike[m])):
         if mask.bit_count() >= enough:
             missing = len(some) - (mask | uncertain).bit_count()
@@ -200,6 +208,33 @@ def _runs(firsts: list[int], length: int) -> list[tuple[int, int]]:
     return sorted(runs, key=lambda run: run[0] - run[1])
 
 
+def _around(
+    article: Article, wanted: str, spans: list[tuple[int, int]], runs: list[tuple[int, int]]
+) -> Iterator[tuple[Window, int, int]]:
+    """The stretches about places where a run of the pasted words stands: with the offset of the run
+    there, and in the pasted words.
+
+    A run that stands nowhere is halved, since its grams may come from several places.
+    """
+    todo = deque(runs[:_FEW])
+    for _ in range(_MOST_RUNS):
+        if not todo:
+            return
+        first, last = todo.popleft()
+        start, end = spans[first][0], spans[last - 1][1]
+        slack = _slack(wanted)
+        found = False
+        near = windows(article, wanted[start:end], start + slack, len(wanted) - end + slack)
+        for one in islice(near, _FEW):
+            at = one.text.find(wanted[start:end])
+            if at >= 0:
+                found = True
+                yield one, at, start
+        if not found and last - first > LONGEST:
+            middle = (first + last) // 2
+            todo.extend([(first, middle), (middle, last)])
+
+
 def _one_changed(
     store: Store, some: list[str], wanted: str, spans: list[tuple[int, int]]
 ) -> Iterator[_Candidate]:
@@ -207,17 +242,23 @@ def _one_changed(
 
     Whichever it is, the words before it and those after it stand there as they are.
     """
+    count = len(some)
     tries = []
-    for at in range(len(some)):
-        for left, right in ((some[:at], some[at + 1 :]), (some[:at], some[at:])):
-            runs = [run for run in (left, right) if run]
-            if len(runs[0]) < len(some):
-                both = [gram for run in runs for gram in grams(run, min(len(run), LONGEST))]
-                rows = list(store.with_grams(both, _MOST_TRIED))
-                tries.append((len(rows), rows, 0 if left else spans[1][0], runs))
+    for at in range(count):
+        for last, first in ((at, at + 1), (at, at)):
+            runs = [run for run in (range(last), range(first, count)) if run]
+            if len(runs[0]) < count:
+                both = [
+                    gram
+                    for run in runs
+                    for gram in grams(some[run.start : run.stop], min(len(run), LONGEST))
+                ]
+                if rows := list(store.with_grams(both, _MOST_TRIED)):
+                    tries.append((len(rows), rows, runs))
     read = 0
-    for _, rows, skipped, runs in sorted(tries):
-        pattern = _with_gap(runs)
+    for _, rows, runs in sorted(tries, key=lambda one: one[0]):
+        pattern = _with_gap([[wanted[slice(*spans[i])] for i in run] for run in runs])
+        skipped = spans[runs[0].start][0]
         for row in rows:
             read += 1
             if read > _MOST_TRIED:
@@ -225,8 +266,8 @@ def _one_changed(
             article = store.article_at(row)
             if match := pattern.search(article.text):
                 around = window(article, match.start(), skipped + 40, 2 * len(wanted) + 40)
-                begin = len(window(article, match.start(), skipped + 40, 0).text) - skipped
-                yield _Candidate(around, [begin], 1)
+                at = len(window(article, match.start(), skipped + 40, 0).text)
+                yield _Candidate(around, at, skipped, 1)
 
 
 def _with_gap(runs: list[list[str]]) -> re.Pattern[str]:
@@ -234,7 +275,9 @@ def _with_gap(runs: list[list[str]]) -> re.Pattern[str]:
     between = r"[\W_]+"
     gap = rf"{between}(?:[\w.,'’]+{between})?"
     spelled = (between.join(re.escape(w).replace("'", r"[^\w\s]") for w in run) for run in runs)
-    return re.compile(rf"\b{gap.join(spelled)}\b", re.IGNORECASE)
+    pattern = gap.join(spelled)
+    first = runs[0][0][0]
+    return re.compile(rf"[{first.lower()}{first.upper()}]{pattern[len(first) :]}\b")
 
 
 def _alignments(candidate: _Candidate, pasted: _Tokens) -> Iterator[_Alignment]:
@@ -242,19 +285,19 @@ def _alignments(candidate: _Candidate, pasted: _Tokens) -> Iterator[_Alignment]:
     and from the first that agrees to the last, each with as many beyond as were pasted."""
     count = len(pasted.tokens)
     slack = _slack(pasted.text)
-    for begin in candidate.begins:
-        end = begin + len(pasted.text) + slack
-        stored = _Tokens.of(candidate.window.text, max(0, begin - slack), end)
-        here = bisect_left(stored.spans, (begin, begin))
-        ranges = {(here, min(len(stored.tokens), here + count))}
-        if equal := [c for c in Indel.opcodes(pasted.tokens, stored.tokens) if c.tag == "equal"]:
-            first = equal[0].dest_start - equal[0].src_start
-            last = equal[-1].dest_end + count - equal[-1].src_end
-            ranges.add((max(0, first), min(len(stored.tokens), last)))
-        for first, last in sorted(ranges):
-            if first < last:
-                changes, same = _changes(pasted.tokens, stored.tokens[first:last])
-                yield _Alignment(candidate.window, stored, first, last, changes, same)
+    begin = candidate.at - candidate.pasted_at
+    end = begin + len(pasted.text) + slack
+    stored = _Tokens.of(candidate.window.text, max(0, begin - slack), end)
+    here = stored.index(candidate.at) - pasted.index(candidate.pasted_at)
+    ranges = {(max(0, here), min(len(stored.tokens), here + count))}
+    if equal := [c for c in Indel.opcodes(pasted.tokens, stored.tokens) if c.tag == "equal"]:
+        first = equal[0].dest_start - equal[0].src_start
+        last = equal[-1].dest_end + count - equal[-1].src_end
+        ranges.add((max(0, first), min(len(stored.tokens), last)))
+    for first, last in sorted(ranges):
+        if first < last:
+            changes, same = _changes(pasted.tokens, stored.tokens[first:last])
+            yield _Alignment(candidate.window, stored, first, last, changes, same)
 
 
 def _slack(wanted: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rag.datatypes import Article, Citation
 from rag.index.grams import LONGEST, grams, words
-from rag.index.normalise import Normalised, fold, normalise, spelling
+from rag.index.normalise import Normalised, between_letters, fold, normalise
 from rag.index.store import Store
 
 _MOST_READ = 1_000
@@ -101,17 +101,18 @@ def _starts(text: str, piece: str) -> tuple[int, list[int]] | None:
 
     It is that of a word that is rare in the text or, if there is none, of the first three words.
     """
+    between = between_letters(text)
     # Of the first letter it does not matter whether it is a capital.
     found = list(_WORD.finditer(piece, 1))[:_FEW]
-    spelled = [spelling(match.group(), text) for match in found]
-    words = [(m, one) for m, one in zip(found, spelled, strict=True) if one is not None]
-    if not words or len(words) < len(found):
+    if between is None or not found:
         return None
-    for match, one in sorted(words, key=lambda pair: pair[0].start() - pair[0].end())[:_TRIED]:
-        starts = _all(one, text)
-        if len(starts) <= _FEW:
-            return match.start(), starts
-    return found[0].start(), _all(r"[\W_]+".join(one for _, one in words[:_TRIED]), text)
+    for match in sorted(found, key=lambda match: match.start() - match.end())[:_TRIED]:
+        if between or text.count(match.group()) <= _FEW:
+            starts = _all(between.join(map(re.escape, match.group())), text)
+            if len(starts) <= _FEW:
+                return match.start(), starts
+    row = (between.join(map(re.escape, match.group())) for match in found[:_TRIED])
+    return found[0].start(), _all(r"[\W_]+".join(row), text)
 
 
 def _all(pattern: str, text: str) -> list[int]:

@@ -69,18 +69,16 @@ def fold(text: str) -> str:
     return " ".join(text.split())
 
 
-def spelling(word: str, text: str) -> str | None:
-    """A regular expression for how a normalised word may be written in a text.
+def between_letters(text: str) -> str | None:
+    """A regular expression for what may stand between the letters of a word in a text and folds to
+    nothing; None if there are ligatures, which fold to several letters.
 
-    None if that may be with ligatures, which are too many to tell.
-
-    >>> spelling("so", "plain"), spelling("so", "\u00adsoft")
-    ('so', 's[\u00ad\u200b\u200c\u200d\u2060\ufeff]*o')
+    >>> between_letters("plain"), between_letters("so\u00adft"), between_letters("ﬂuffy")
+    ('', '[\u00ad\u200b\u200c\u200d\u2060\ufeff]*', None)
     """
     if any(mark in text for mark in _LETTERS):
         return None
-    between = f"[{_MARKS}]*" if any(mark in text for mark in _NOTHING) else ""
-    return between.join(map(re.escape, word))
+    return f"[{_MARKS}]*" if any(mark in text for mark in _NOTHING) else ""
 
 
 def normalise(text: str) -> Normalised:

@@ -283,11 +283,17 @@ class Store:
         return problems
 
 
+_MANY = 1_000
+"""After so many changes the phrase index, which grew in pieces, is made one: each look-up asks
+every piece."""
+
+
 class StoreWriter:
     """Write access to a store that is not published yet. One thread; call ``close`` at the end."""
 
     def __init__(self, path: Path) -> None:
         fresh = not path.exists()
+        self._changed = 0
         self._db = sqlite3.connect(path)
         # Nobody reads this file before it is published, and a killed build is thrown away.
         self._db.execute("PRAGMA journal_mode = OFF")
@@ -298,6 +304,7 @@ class StoreWriter:
 
     def add(self, article: Article, passages: Iterable[Passage]) -> list[int]:
         """Insert an article with its passages; returns the passages' ids."""
+        self._changed += 1
         row = self._db.execute(
             f"INSERT INTO articles ({_ARTICLE_COLUMNS}, digest) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -331,6 +338,7 @@ class StoreWriter:
 
     def remove(self, doc_id: str) -> list[str]:
         """Delete an article with its passages; returns their passage_ids."""
+        self._changed += 1
         row, text = self._db.execute(
             "SELECT id, text FROM articles WHERE doc_id = ?", (doc_id,)
         ).fetchone()
@@ -358,5 +366,7 @@ class StoreWriter:
 
     def close(self) -> None:
         """Commit and close."""
+        if self._changed > _MANY:
+            self._db.execute("INSERT INTO phrases (phrases) VALUES ('optimize')")
         self._db.commit()
         self._db.close()

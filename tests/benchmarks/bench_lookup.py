@@ -183,7 +183,7 @@ def changed(before: str, after: str) -> tuple[str, str]:
     >>> changed("They did not go.", "They did go.")
     ('not', '')
     """
-    old, new = (re.findall(r"\w+(?:[.,']\w+)*", fold(text)) for text in (before, after))
+    old, new = whole_tokens(before), whole_tokens(after)
     while old and new and old[0] == new[0]:
         old, new = old[1:], new[1:]
     while old and new and old[-1] == new[-1]:
@@ -220,6 +220,11 @@ def pasted_words(news: News, count: int) -> list[Pasted]:
 def tokens(text: str) -> list[str]:
     """The words and numbers, folded and in lower case."""
     return re.findall(r"[^\W_]+", fold(text).lower())
+
+
+def whole_tokens(text: str) -> list[str]:
+    """Words with their apostrophes, numbers with their points and commas, as they are written."""
+    return re.findall(r"\w+(?:[.,']\w+)*", fold(text))
 
 
 class Scan:
@@ -317,10 +322,10 @@ def judge(pasted: Pasted, match: QuoteMatch, places: Counter[str], store: Store)
         return "right" if {o[0] for o in own} == {c[0] for c in cited} else "as near"
     if match.status != "altered":
         return match.status
-    near = min(distance(pasted.text, c.quote) for c in match.citations)
-    if any(overlap(o, c) for o in own for c in cited):
-        known = any(pasted.new in d.quoted and pasted.old in d.stored for d in match.differences)
-        return "right" if known else "another difference"
+    known = any(pasted.new in d.quoted and pasted.old in d.stored for d in match.differences)
+    if known and any(overlap(o, c) for o in own for c in cited):
+        return "right"
+    near = max(distance(pasted.text, c.quote) for c in match.citations)
     return "as near" if near <= distance(pasted.text, pasted.own[0].text) else "a farther text"
 
 
@@ -330,7 +335,7 @@ def overlap(one: tuple[str, int, int], other: tuple[str, int, int]) -> bool:
 
 def distance(one: str, other: str) -> int:
     """How many words must be put in, taken out or replaced."""
-    return int(Levenshtein.distance(tokens(one), tokens(other)))
+    return int(Levenshtein.distance(whole_tokens(one), whole_tokens(other)))
 
 
 def measure(
