@@ -116,14 +116,14 @@ def _stitched(store: Store, wanted: str) -> list[Citation] | None:
 
 
 def _whole_words(text: str) -> list[tuple[int, int]]:
-    """Where a part may begin and end: "D23" is two words to the index, but is not cut.
+    """Where a part may begin and end: "D23" and "1984's" are two words to the index, but not cut.
 
     >>> _whole_words("at D23")
     [(0, 2), (3, 6)]
     """
     spans: list[tuple[int, int]] = []
     for start, end in (match.span() for match in WORD.finditer(text)):
-        if spans and spans[-1][1] == start:
+        if spans and text[spans[-1][1] : start] in ("", "'"):
             start = spans.pop()[0]
         spans.append((start, end))
     return spans

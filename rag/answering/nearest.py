@@ -20,9 +20,9 @@ from rag.datatypes import Article, Citation, Difference
 from rag.index.grams import LONGEST, WORD, grams, words
 from rag.index.store import Store
 
-_NEAR = 0.6
-"""Least share of the pasted words that the nearest text must have, in order, to be named as its
-origin. It only chooses between ``altered`` and ``absent``; neither is a match."""
+_UNLIKE = 0.4
+"""So many of the pasted words and marks, as a share, may differ from the text that is named as
+their origin. It only chooses between ``altered`` and ``absent``; neither is a match."""
 _SHORT = 9
 """Of fewer words too few threes are left by a changed one to find its place by."""
 _MOST_VOTES = 2_000
@@ -115,7 +115,6 @@ class _Alignment:
     first: int
     last: int
     changes: list[_Change]
-    same: int
 
     @property
     def distance(self) -> int:
@@ -127,7 +126,7 @@ class _Alignment:
 
 
 def nearest(store: Store, wanted: str, most: int = sys.maxsize) -> Nearest | None:
-    """The text whose words are most like the pasted ones, if at least 60 % of them agree.
+    """The text whose words are most like the pasted ones, if at most 40 % of them differ.
 
     Of texts in which as many words differ, the one whose letters differ least.
 
@@ -140,13 +139,14 @@ def nearest(store: Store, wanted: str, most: int = sys.maxsize) -> Nearest | Non
     spans = [match.span() for match in WORD.finditer(wanted)]
     if len(spans) < LONGEST:
         return None
+    most = min(most, int(_UNLIKE * len(pasted.tokens)))
     best: tuple[int, int] | None = None
     chosen: _Alignment | None = None
     for candidate in islice(_candidates(store, wanted, spans), _MOST_ALIGNED):
         if candidate.least > most or (best is not None and best[0] <= candidate.least):
             break
         for found in _alignments(candidate, pasted):
-            if found.same >= _NEAR * len(pasted.tokens) and found.distance <= most:
+            if found.distance <= most:
                 unlike = found.distance, Indel.distance(wanted, found.text)
                 if best is None or unlike < best:
                     best, chosen = unlike, found
@@ -296,8 +296,8 @@ def _alignments(candidate: _Candidate, pasted: _Tokens) -> Iterator[_Alignment]:
         ranges.add((max(0, first), min(len(stored.tokens), last)))
     for first, last in sorted(ranges):
         if first < last:
-            changes, same = _changes(pasted.tokens, stored.tokens[first:last])
-            yield _Alignment(candidate.window, stored, first, last, changes, same)
+            changes = _changes(pasted.tokens, stored.tokens[first:last])
+            yield _Alignment(candidate.window, stored, first, last, changes)
 
 
 def _slack(wanted: str) -> int:
@@ -305,20 +305,19 @@ def _slack(wanted: str) -> int:
     return 40 + len(wanted) // 4
 
 
-def _changes(pasted: list[str], stored: list[str]) -> tuple[list[_Change], int]:
-    """What must be replaced, and how many tokens need not be."""
+def _changes(pasted: list[str], stored: list[str]) -> list[_Change]:
+    """What must be replaced, put in or taken out."""
     changes: list[_Change] = []
-    same = 0
     for code in Indel.opcodes(pasted, stored):
         piece = (code.src_start, code.src_end, code.dest_start, code.dest_end)
         if code.tag == "equal":
-            same += code.src_end - code.src_start
-        elif changes and (changes[-1][1], changes[-1][3]) == (piece[0], piece[2]):
+            continue
+        if changes and (changes[-1][1], changes[-1][3]) == (piece[0], piece[2]):
             # Neighbouring insertions and deletions are one replacement.
             changes[-1] = (changes[-1][0], piece[1], changes[-1][2], piece[3])
         else:
             changes.append(piece)
-    return changes, same
+    return changes
 
 
 def _described(found: _Alignment, pasted: _Tokens) -> Nearest:
