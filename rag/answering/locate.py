@@ -23,8 +23,8 @@ MAX_QUOTE_CHARS = 20_000
 _MOST_PLACES = 40
 _MIN_STITCH_WORDS = 4
 """A part of a stitched quote has at least so many words: shorter runs occur by chance."""
-_OPENING = re.compile(r"(?:\.\.\.|[\"'(\[\s]|- )*")
-_CLOSING = re.compile(r"[\"')\].,;:\s]*(?: -)?\Z")
+_OPENING = re.compile(r"(?:\.\.\.|[\"'()\[\]\s]|- )*")
+_CLOSING = re.compile(r"[\"'()\[\].,;:\s]*(?: -)?\Z")
 
 
 def locate(store: Store, quote: str) -> QuoteMatch:

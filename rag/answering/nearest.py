@@ -44,6 +44,8 @@ _NUMBER_WORDS = frozenset(
     "percent first second third".split()
 )
 
+_BETWEEN = r"[\W_]+"
+
 _Change = tuple[int, int, int, int]
 """Pasted tokens from, to; tokens of the stored stretch from, to, in place of them."""
 
@@ -143,7 +145,7 @@ def nearest(store: Store, wanted: str, most: int = sys.maxsize) -> Nearest | Non
     best: tuple[int, int] | None = None
     chosen: _Alignment | None = None
     for candidate in islice(_candidates(store, wanted, spans), _MOST_ALIGNED):
-        if candidate.least > most or (best is not None and best[0] <= candidate.least):
+        if candidate.least > most or (best is not None and best[0] < candidate.least):
             break
         for found in _alignments(candidate, pasted):
             if found.distance <= most:
@@ -217,22 +219,44 @@ def _around(
     A run that stands nowhere is halved, since its grams may come from several places.
     """
     todo = deque(runs[:_FEW])
+    slack = _slack(wanted)
+    found = False
     for _ in range(_MOST_RUNS):
         if not todo:
-            return
+            break
         first, last = todo.popleft()
         start, end = spans[first][0], spans[last - 1][1]
-        slack = _slack(wanted)
-        found = False
+        here = False
         near = windows(article, wanted[start:end], start + slack, len(wanted) - end + slack)
         for one in islice(near, _FEW):
             at = one.text.find(wanted[start:end])
             if at >= 0:
-                found = True
+                found = here = True
                 yield one, at, start
-        if not found and last - first > LONGEST:
+        if not here and last - first > LONGEST:
             middle = (first + last) // 2
             todo.extend([(first, middle), (middle, last)])
+    first, last = runs[0]
+    if not found and 2 * (last - first) > len(spans):
+        yield from _in_any_case(article, wanted, spans[first:last])
+
+
+def _in_any_case(
+    article: Article, wanted: str, spans: list[tuple[int, int]]
+) -> Iterator[tuple[Window, int, int]]:
+    """As ``_around``, for words in a row in other letters or with other marks between them."""
+    pattern = _spelled([wanted[start:end] for start, end in spans])
+    if match := re.search(pattern, article.text, re.IGNORECASE):
+        start = spans[0][0]
+        yield *_beside(article, match.start(), wanted, start), start
+
+
+def _beside(article: Article, at: int, wanted: str, start: int) -> tuple[Window, int]:
+    """The stretch that would hold the pasted words if their offset ``start`` lay at an offset of an
+    article, and where in it that is."""
+    slack = _slack(wanted)
+    around = window(article, at, start + slack, len(wanted) - start + slack)
+    return around, len(window(article, at, start + slack, 0).text)
 
 
 def _one_changed(
@@ -265,19 +289,20 @@ def _one_changed(
                 return
             article = store.article_at(row)
             if match := pattern.search(article.text):
-                around = window(article, match.start(), skipped + 40, 2 * len(wanted) + 40)
-                at = len(window(article, match.start(), skipped + 40, 0).text)
-                yield _Candidate(around, at, skipped, 1)
+                yield _Candidate(*_beside(article, match.start(), wanted, skipped), skipped, 1)
 
 
 def _with_gap(runs: list[list[str]]) -> re.Pattern[str]:
     """Runs of words in a text that is not normalised, with at most one word between them."""
-    between = r"[\W_]+"
-    gap = rf"{between}(?:[\w.,'’]+{between})?"
-    spelled = (between.join(re.escape(w).replace("'", r"[^\w\s]") for w in run) for run in runs)
-    pattern = gap.join(spelled)
+    gap = rf"{_BETWEEN}(?:[\w.,'’]+{_BETWEEN})?"
+    pattern = gap.join(map(_spelled, runs))
     first = runs[0][0][0]
     return re.compile(rf"[{first.lower()}{first.upper()}]{pattern[len(first) :]}\b")
+
+
+def _spelled(some: list[str]) -> str:
+    """Words in a row in a text that is not normalised."""
+    return _BETWEEN.join(re.escape(word).replace("'", r"[^\w\s]") for word in some)
 
 
 def _alignments(candidate: _Candidate, pasted: _Tokens) -> Iterator[_Alignment]:
