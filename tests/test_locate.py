@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 from conftest import SEEDS
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import rag
+from rag.answering.places import places
+from rag.index.normalise import normalise
+from rag.index.store import Store, StoreWriter
 
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(SEEDS.glob("*.txt"))}
 
@@ -148,6 +153,85 @@ def test_every_place_is_given(new_index, corpus):
     ]
 
 
+@pytest.mark.parametrize(
+    ("pasted", "status"),
+    [
+        ("“We have flagged it,” ", "exact"),
+        ('"We have flagged it', "exact"),
+        ("[…] (We have flagged it) …", "exact"),
+        ("We have flagged it?", "altered"),
+        ("We have NOT flagged it", "altered"),
+    ],
+)
+def test_the_marks_of_quoting_are_not_the_words(assistant, pasted, status):
+    match = assistant.locate(pasted)
+    assert match.status == status
+    assert "We have flagged it" in match.citations[0].quote
+
+
+def test_a_sign_or_unit_is_no_mark_of_quoting(new_index, corpus):
+    folder = corpus({"a.txt": "It was 5 degrees at noon, they said. They can't say more."})
+    rag.build_index(folder, new_index)
+    with rag.Assistant.open(new_index) as opened:
+        assert opened.locate("- 5 degrees at noon").status == "exact"
+        for pasted in ("-5 degrees at noon", "$5 degrees at noon", "say they can'", "5% degrees"):
+            assert opened.locate(pasted).status != "exact", pasted
+
+
+def test_only_the_case_differs_and_is_named(assistant):
+    match = assistant.locate("previously BACKED the taliban")
+    assert match.status == "altered"
+    assert [(d.kind, d.quoted, d.stored) for d in match.differences] == [
+        ("words", "BACKED", "backed"),
+        ("words", "taliban", "Taliban"),
+    ]
+
+
+def test_an_altered_quote_cites_every_place_of_the_nearest_text(new_index, corpus):
+    told = "The ferry\nsank off the “old” har\u00adbour at nine."
+    folder = corpus(
+        {"a.txt": told, "b.txt": f"They said:\n\n{told}", "c.txt": "A ferry was built."}
+    )
+    rag.build_index(folder, new_index)
+    with rag.Assistant.open(new_index) as opened:
+        match = opened.locate("The ferry sank off the 'old' harbour at ten")
+        assert match.status == "altered"
+        kinds = [(d.kind, d.quoted, d.stored) for d in match.differences]
+        match = opened.locate('The ferry sank off the "old" harbour at ten')
+    assert kinds[-1] == ("number", "ten", "nine")
+    assert match.differences == (rag.Difference("number", "ten", "nine"),)
+    assert [(c.doc_id, c.start, c.quote) for c in match.citations] == [
+        ("a.txt", 0, told[:-1]),
+        ("b.txt", 12, told[:-1]),
+    ]
+
+
+def test_of_texts_with_as_many_other_words_the_one_with_the_likest_letters_is_named(
+    new_index, corpus
+):
+    folder = corpus({f"{n}.txt": f"They sold {n} boats." for n in (77, 4188, 4178, 12)})
+    rag.build_index(folder, new_index)
+    with rag.Assistant.open(new_index) as opened:
+        match = opened.locate("They sold 4179 boats")
+    assert [(c.doc_id, d.stored) for c in match.citations for d in match.differences] == [
+        ("4178.txt", "4178")
+    ]
+
+
+def test_parts_are_not_cut_inside_a_word(new_index, corpus):
+    folder = corpus(
+        {"a.txt": "All of them met at D23. The end.", "b.txt": "So the population is shrinking."}
+    )
+    rag.build_index(folder, new_index)
+    with rag.Assistant.open(new_index) as opened:
+        match = opened.locate("of them met at D23 the population is shrinking")
+    assert match.status == "stitched"
+    assert [c.quote for c in match.citations] == [
+        "of them met at D23",
+        "the population is shrinking",
+    ]
+
+
 def words(text: str) -> list[tuple[int, int]]:
     return [m.span() for m in re.finditer(r"(?<![\w.,'’-])[^\W_][\w’'.,$-]*(?![\w’'])", text)]
 
@@ -187,3 +271,67 @@ def test_no_run_with_one_word_changed_is_exact(assistant, data):
     check_slices(match)
     if match.status == "altered":
         assert match.differences
+
+
+@settings(deadline=None, max_examples=120)
+@given(st.data())
+def test_a_word_the_corpus_lacks_is_told_with_the_place_it_was_put_in(assistant, data):
+    name = data.draw(st.sampled_from(sorted(TEXTS)))
+    text, spans = TEXTS[name], words(TEXTS[name])
+    first = data.draw(st.integers(0, len(spans) - 8))
+    last = data.draw(st.integers(first + 7, min(len(spans) - 1, first + 30)))
+    start, end = spans[data.draw(st.integers(first, last))]
+    pasted = text[spans[first][0] : start] + "zanzibar" + text[end : spans[last][1]]
+    match = assistant.locate(pasted)
+    assert match.status == "altered"
+    check_slices(match)
+    assert any("zanzibar" in d.quoted for d in match.differences)
+    # A word at its end may be taken to be too many: then the place ends before it.
+    assert any(
+        c.doc_id == name and c.start < spans[last][1] and spans[first][0] < c.end
+        for c in match.citations
+    )
+
+
+def whole(text: str, start: int, end: int) -> bool:
+    return not (
+        re.match(r"\w", text[end : end + 1] or " ") or re.search(r"\w", text[start - 1 : start])
+    )
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["the", "cat", "The", "sat.", "“on”", "of\u00adf", "\n\n", "ﬁn"]),
+                 min_size=4, max_size=60),
+        min_size=1, max_size=3,
+    ),
+    st.data(),
+)  # fmt: skip
+@example([["the", "cat"] * 20, ["ﬁn", "cat", "the", "cat"]], None)
+def test_the_places_are_those_that_a_plain_search_finds(texts, data):
+    texts = sorted({" ".join(text) for text in texts})
+    found = [normalise(text) for text in texts]
+    wanted = "the cat" if data is None else ""
+    while not re.search(r"\w", wanted):
+        pieces = data.draw(st.sampled_from([one.text.split(" ") for one in found]))
+        first = data.draw(st.integers(0, len(pieces) - 1))
+        wanted = " ".join(pieces[first : data.draw(st.integers(first + 1, len(pieces)))])
+    expected = set()
+    for number, one in enumerate(found):
+        for at in range(len(one.text)):
+            piece = one.text[at : at + len(wanted)]
+            if piece[:1].lower() + piece[1:] == wanted[:1].lower() + wanted[1:] and whole(
+                one.text, at, at + len(wanted)
+            ):
+                expected.add((str(number), *one.original(at, at + len(wanted))))
+    with tempfile.TemporaryDirectory() as folder:
+        writer = StoreWriter(Path(folder) / "store.sqlite")
+        for number, text in enumerate(texts):
+            writer.add(rag.Article(doc_id=str(number), title="", text=text), ())
+        writer.close()
+        store = Store(Path(folder) / "store.sqlite")
+        given_places = [(c.doc_id, c.start, c.end) for c in places(store, wanted)]
+        store.close()
+    assert len(given_places) == len(set(given_places))
+    assert set(given_places) == expected

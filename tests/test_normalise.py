@@ -75,15 +75,14 @@ foldable = st.text(
 @example(" \u200b \u200b a \u200b\n b\u200b ")
 def test_every_character_knows_where_it_came_from(text: str) -> None:
     found = normalise(text)
-    assert len(found.text) == len(found.starts) == len(found.ends)
-    for i, char in enumerate(found.text):
-        start, end = found.original(i, i + 1)
+    places = [found.original(i, i + 1) for i in range(len(found.text))]
+    for (start, end), char in zip(places, found.text, strict=True):
         assert 0 <= start < end <= len(text)
         folded = normalise(text[start:end]).text
         # White space alone folds to nothing, as it would stand at both ends.
         assert char in folded if char != " " else folded == ""
-    assert found.starts == sorted(found.starts)
-    assert found.ends == sorted(found.ends)
+    assert [start for start, _ in places] == sorted(start for start, _ in places)
+    assert [end for _, end in places] == sorted(end for _, end in places)
 
 
 @settings(deadline=None, max_examples=150)
@@ -95,9 +94,10 @@ def test_the_original_of_a_slice_normalises_to_the_slice(text: str, data: st.Dat
     start = data.draw(st.integers(0, len(found.text) - 1))
     end = data.draw(st.integers(start + 1, len(found.text)))
     # The whole of a ligature stands for each of its letters: widen the slice to whole ones.
-    while start and found.starts[start - 1] == found.starts[start]:
+    whole = [found.original(i, i + 1) for i in range(len(found.text))]
+    while start and whole[start - 1] == whole[start]:
         start -= 1
-    while end < len(found.text) and found.ends[end] == found.ends[end - 1]:
+    while end < len(whole) and whole[end] == whole[end - 1]:
         end += 1
     left, right = found.original(start, end)
     assert normalise(text[left:right]).text == found.text[start:end].strip(" ")

@@ -10,6 +10,7 @@ given as an exact slice of the original.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 _SINGLE = dict.fromkeys("‘’‚‛′ʼ`´", "'")
@@ -21,23 +22,63 @@ _LIGATURES = {
     "…": "...",
 }  # fmt: skip
 _FOLD = _SINGLE | _DOUBLE | _DASH | _NOTHING | _LIGATURES
-_INTERESTING = re.compile(rf"\s+|[{re.escape(''.join(_FOLD))}]")
+_MARKS = "".join(_NOTHING)
+_OTHERS = "".join(_LIGATURES)
+_SHIFTING = re.compile(
+    rf"[\s{_MARKS}{_OTHERS}](?:(?<=\s)[\s{_MARKS}]*\s|(?<=[{_MARKS}])[{_MARKS}]*|(?<=[{_OTHERS}]))"
+)
+"""What does not stay as long as it was; white space around zero-width marks is one run."""
+_LETTERS = tuple(mark for mark, plain in _LIGATURES.items() if plain.isalpha())
+_LEADING = re.compile(rf"[\s{_MARKS}]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
     """A normalised text and where each of its characters came from.
 
-    ``starts[i]`` and ``ends[i]`` bound, in the original, what became character i.
+    It is a row of stretches: ``at[k]`` is where stretch k begins in ``text``, ``starts[k]`` where it
+    begins in the original. ``ends[k]`` is where it ends there if it was folded as a whole, 0 if it
+    kept its length.
     """
 
     text: str
+    at: list[int]
     starts: list[int]
     ends: list[int]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original that became ``text[start:end]`` (start < end)."""
-        return self.starts[start], self.ends[end - 1]
+        return self._came_from(start)[0], self._came_from(end - 1)[1]
+
+    def _came_from(self, place: int) -> tuple[int, int]:
+        k = bisect_right(self.at, place) - 1
+        if self.ends[k]:
+            return self.starts[k], self.ends[k]
+        begin = self.starts[k] + place - self.at[k]
+        return begin, begin + 1
+
+
+def fold(text: str) -> str:
+    """The normalised text alone.
+
+    >>> fold("He  said:\\n“no”")
+    'He said: "no"'
+    """
+    for mark, plain in _FOLD.items():
+        text = text.replace(mark, plain)
+    return " ".join(text.split())
+
+
+def between_letters(text: str) -> str | None:
+    """A regular expression for what may stand between the letters of a word in a text and folds to
+    nothing; None if there are ligatures, which fold to several letters.
+
+    >>> between_letters("plain"), between_letters("so\u00adft"), between_letters("ﬂuffy")
+    ('', '[\u00ad\u200b\u200c\u200d\u2060\ufeff]*', None)
+    """
+    if any(mark in text for mark in _LETTERS):
+        return None
+    return f"[{_MARKS}]*" if any(mark in text for mark in _NOTHING) else ""
 
 
 def normalise(text: str) -> Normalised:
@@ -47,30 +88,20 @@ def normalise(text: str) -> Normalised:
     >>> found.text, found.original(9, 13)
     ('He said: "no"', (10, 14))
     """
-    parts: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    last = 0
-    for match in _INTERESTING.finditer(text):
+    last = _LEADING.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
+    at, starts, ends = [0], [last], [0]
+    length = 0
+    for match in _SHIFTING.finditer(text, last):
         begin, end = match.span()
-        parts.append(text[last:begin])
-        starts.extend(range(last, begin))
-        ends.extend(range(last + 1, begin + 1))
-        folded = _FOLD.get(match.group(), " ")
-        parts.append(folded)
-        starts.extend([begin] * len(folded))
-        ends.extend([end] * len(folded))
+        length += begin - last
+        folded = _LIGATURES.get(match.group(), "" if match.group()[0] in _NOTHING else " ")
+        if folded:
+            at.append(length)
+            starts.append(begin)
+            ends.append(end)
+            length += len(folded)
+        at.append(length)
+        starts.append(end)
+        ends.append(0)
         last = end
-    parts.append(text[last:])
-    starts.extend(range(last, len(text)))
-    ends.extend(range(last + 1, len(text) + 1))
-    joined = "".join(parts)
-    # Removing a zero-width mark between two spaces leaves a pair of them: rare, folded again.
-    while "  " in joined:
-        at = joined.index("  ")
-        joined = joined[:at] + joined[at + 1 :]
-        ends[at] = ends[at + 1]
-        del starts[at + 1], ends[at + 1]
-    lead = len(joined) - len(joined.lstrip(" "))
-    tail = len(joined.rstrip(" "))
-    return Normalised(joined[lead:tail], starts[lead:tail], ends[lead:tail])
+    return Normalised(fold(text), at, starts, ends)

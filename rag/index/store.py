@@ -6,8 +6,8 @@ written again (a build works on a copy), so it is opened read-only and unlocked.
 Tables: ``articles`` (one row an article), ``passages`` (offsets into an article; ``id`` grows and
 is never reused), ``skipped`` (what the last build left out), ``uploaded`` (which articles came
 through the page, and from which file), ``copies`` (a signature of each article's text, and which
-story it tells if other articles tell it in the same words), ``phrases`` (FTS5 over normalised
-texts, row id = article id; it holds no text of its own).
+story it tells if other articles tell it in the same words), ``phrases`` (FTS5 over the texts'
+grams, row id = article id; it holds no text of its own).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 
 from rag.datatypes import Article, Overview, Passage, Skipped, Span
 from rag.index.copies import copies_of, read_minhash, signature, stories
-from rag.index.normalise import normalise
+from rag.index.grams import all_grams
 
 _SCHEMA = """
 CREATE TABLE articles (
@@ -54,7 +54,7 @@ CREATE INDEX copies_by_story ON copies(story) WHERE story NOT NULL;
 CREATE INDEX articles_listing ON articles(doc_id, title, outlet, published);
 CREATE INDEX articles_by_text ON articles(sha256, doc_id);
 CREATE VIRTUAL TABLE phrases USING fts5(
-    text, content='', tokenize='unicode61 remove_diacritics 0'
+    grams, content='', detail=none, columnsize=0, tokenize='ascii'
 );
 """
 _LISTED = "title || char(10) || coalesce(outlet, '') || char(10) || doc_id"
@@ -315,14 +315,16 @@ class Store:
         query = "SELECT id FROM passages WHERE passage_id = ?"
         return [self._db().execute(query, (name,)).fetchone()[0] for name in passage_ids]
 
-    def phrase_candidates(self, query: str, limit: int) -> list[str]:
-        """doc_ids whose normalised text matches an FTS5 query, best first."""
-        rows = self._db().execute(
-            "SELECT a.doc_id FROM phrases p JOIN articles a ON a.id = p.rowid "
-            "WHERE phrases MATCH ? ORDER BY p.rank, p.rowid LIMIT ?",
-            (query, limit),
-        )
-        return [row[0] for row in rows]
+    def with_grams(self, grams: Iterable[str], limit: int = -1) -> Iterator[int]:
+        """The ids of the articles that have all of these grams, the oldest first."""
+        query = "SELECT rowid FROM phrases WHERE phrases MATCH ? LIMIT ?"
+        for (row,) in self._db().execute(query, (" AND ".join(grams), limit)):
+            yield row
+
+    def article_at(self, row: int) -> Article:
+        """The article with an id of ``with_grams``."""
+        query = f"SELECT {_ARTICLE_COLUMNS} FROM articles WHERE id = ?"
+        return _article(self._db().execute(query, (row,)).fetchone())
 
     def check(self) -> list[str]:
         """Lines that say what is damaged: SQLite's own check, hashes, offsets. Empty: sound."""
@@ -349,11 +351,17 @@ class Store:
         return problems
 
 
+_MANY = 1_000
+"""After so many changes the phrase index, which grew in pieces, is made one: each look-up asks
+every piece."""
+
+
 class StoreWriter:
     """Write access to a store that is not published yet. One thread; call ``close`` at the end."""
 
     def __init__(self, path: Path) -> None:
         fresh = not path.exists()
+        self._changed = 0
         self._db = sqlite3.connect(path)
         # Nobody reads this file before it is published, and a killed build is thrown away.
         self._db.execute("PRAGMA journal_mode = OFF")
@@ -363,6 +371,7 @@ class StoreWriter:
 
     def add(self, article: Article, passages: Iterable[Passage]) -> list[int]:
         """Insert an article with its passages; returns the passages' ids."""
+        self._changed += 1
         row = self._db.execute(
             f"INSERT INTO articles ({_ARTICLE_COLUMNS}, digest) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -380,7 +389,7 @@ class StoreWriter:
             ),
         ).lastrowid
         self._db.execute(
-            "INSERT INTO phrases (rowid, text) VALUES (?, ?)", (row, normalise(article.text).text)
+            "INSERT INTO phrases (rowid, grams) VALUES (?, ?)", (row, all_grams(article.text))
         )
         minhash, runs = signature(article.text)
         self._db.execute(
@@ -400,14 +409,15 @@ class StoreWriter:
 
     def remove(self, doc_id: str) -> list[str]:
         """Delete an article with its passages; returns their passage_ids."""
+        self._changed += 1
         row, text = self._db.execute(
             "SELECT id, text FROM articles WHERE doc_id = ?", (doc_id,)
         ).fetchone()
         gone = self._db.execute("SELECT passage_id FROM passages WHERE article = ?", (row,))
         passage_ids = [found[0] for found in gone]
         self._db.execute(
-            "INSERT INTO phrases (phrases, rowid, text) VALUES ('delete', ?, ?)",
-            (row, normalise(text).text),
+            "INSERT INTO phrases (phrases, rowid, grams) VALUES ('delete', ?, ?)",
+            (row, all_grams(text)),
         )
         self._db.execute("DELETE FROM copies WHERE article = ?", (row,))
         self._db.execute("DELETE FROM passages WHERE article = ?", (row,))
@@ -447,5 +457,7 @@ class StoreWriter:
 
     def close(self) -> None:
         """Commit and close."""
+        if self._changed > _MANY:
+            self._db.execute("INSERT INTO phrases (phrases) VALUES ('optimize')")
         self._db.commit()
         self._db.close()
