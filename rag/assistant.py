@@ -217,6 +217,7 @@ class Assistant:
                 evidence.readings,
                 fetch,
                 state.attribution,
+                index.store.copies,
                 least=least,
                 latest=evidence.latest,
             )

@@ -22,6 +22,7 @@ ARTICLES = {
         "d": "Officials counted 12 dead. Later they counted 30 dead.",
         "e": "Ports were not closed. Nobody left.",
         "f": "At least 12 people have died in the storm. It rained.",
+        "h": "The storm that came in from the sea killed 12 people. It rained.",
         "g": "At least 15 people died in the storm. It rained.",
     }.items()
 }
@@ -59,8 +60,12 @@ def nobody(article, start, end):
     return None
 
 
-def draft(readings, question=QUESTION, least=0.5):
-    return compose(question, readings, ARTICLES.get, nobody, least=least)
+def alone(doc_id):
+    return ()
+
+
+def draft(readings, question=QUESTION, least=0.5, copies=alone):
+    return compose(question, readings, ARTICLES.get, nobody, copies, least=least)
 
 
 def test_the_same_answer_from_two_articles_is_cited_together():
@@ -154,6 +159,11 @@ def test_copies_are_folded_unless_they_differ():
     assert [c.doc_id for c in found.citations] == ["b"]
     [also] = found.citations[0].also_in
     assert (also.doc_id, also.number) == ("f", 1)
+    # Another wording of it is folded where the whole articles are copies.
+    longer = reading("h", "The storm that came in from the sea killed 12 people.", "12", 0.88)
+    assert [c.doc_id for c in draft([TWELVE_A, longer]).citations] == ["a", "h"]
+    folded = draft([TWELVE_A, longer], copies={"a": ("h",)}.__getitem__)
+    assert [[c.doc_id, *(o.doc_id for o in c.also_in)] for c in folded.citations] == [["a", "h"]]
     other = reading("g", "At least 15 people died in the storm.", "At least 15", 0.88)
     assert [a.short_answer for a in draft([TWELVE_B, other]).alternatives] == ["At least 15"]
 
@@ -207,9 +217,9 @@ def test_too_little_confidence_abstains_and_says_how_little():
 
 def test_an_article_that_is_gone_is_never_quoted():
     gone = {name: article for name, article in ARTICLES.items() if name != "a"}
-    found = compose(QUESTION, [TWELVE_A, THIRTY], gone.get, nobody, least=0.5)
+    found = compose(QUESTION, [TWELVE_A, THIRTY], gone.get, nobody, alone, least=0.5)
     assert (found.reason, found.citations) == ("unverified", ())
-    found = compose(QUESTION, [THIRTY, TWELVE_A], gone.get, nobody, least=0.5)
+    found = compose(QUESTION, [THIRTY, TWELVE_A], gone.get, nobody, alone, least=0.5)
     assert [c.doc_id for c in found.citations] == ["c"]
     assert found.alternatives == ()
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from rag.answering.sides import newest_first, sides
 from rag.datatypes import Alternative, Article, Attribution, Citation, Span
-from rag.news.folding import foldable
+from rag.news.folding import differ, foldable
 from rag.reader import Reading
 from rag.reader.features import with_antecedent
 
 Fetch = Callable[[str], Article | None]
 Attribute = Callable[[Article, int, int], Attribution | None]
+Copies = Callable[[str], Sequence[str]]
 
 _MAX_QUOTE_CHARS = 700
 
@@ -39,6 +40,7 @@ def compose(
     readings: Sequence[Reading],
     fetch: Fetch,
     attribute: Attribute,
+    copies: Copies,
     *,
     least: float,
     latest: bool = False,
@@ -50,6 +52,7 @@ def compose(
         readings: Best first.
         fetch: Gives the stored article of a doc_id; None if it is gone or altered.
         attribute: Who says the words at (article, start, end); None for the outlet's own voice.
+        copies: Gives the doc_ids of the articles that tell an article's story in nearly its words.
         least: In [0, 1].
         latest: Of answers that differ, the one published last comes first.
 
@@ -74,7 +77,7 @@ def compose(
                     return Draft("", None, (), given.confidence, "unverified")
                 continue
             new = citation_of(len(taken) + 1, reading, article, attribute)
-            if any(overlap(new, old) for old in taken) or _fold(new, citations):
+            if any(overlap(new, old) for old in taken) or _fold(new, citations, copies):
                 continue
             citations.append(new)
             taken.append(new)
@@ -113,10 +116,14 @@ def overlap(one: Citation, other: Citation) -> bool:
     return one.doc_id == other.doc_id and one.start < other.end and other.start < one.end
 
 
-def _fold(new: Citation, citations: list[Citation]) -> bool:
-    """Fold a quote into the first one of another article that it only repeats; False if none."""
+def _fold(new: Citation, citations: list[Citation], copies: Copies) -> bool:
+    """Fold a quote into the first one of another article that it only repeats, or of a copy of its
+    article that says nothing else; False if there is none."""
     for at, old in enumerate(citations):
-        if old.doc_id != new.doc_id and foldable(old.quote, new.quote):
+        if old.doc_id == new.doc_id:
+            continue
+        copied = new.doc_id in copies(old.doc_id) and not differ(old.quote, new.quote)
+        if copied or foldable(old.quote, new.quote):
             also = dataclasses.replace(new, number=old.number)
             citations[at] = dataclasses.replace(old, also_in=(*old.also_in, also))
             return True
