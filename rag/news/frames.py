@@ -103,7 +103,7 @@ def _with_verb(words: Sequence[Word], i: int, word: str, seen: bool) -> Frame | 
     if word.endswith("ing") and not phrase:
         return _participle(words, i, kind)
     first, end = i, i + (len(phrase) or 1)
-    while first > 0 and words[first - 1][2] in ("has", "have", "had"):
+    while first > 0 and words[first - 1][2] in ("has", "have", "had", "having"):
         first -= 1
     verb = first, end
     return _inverted(words, i, verb, kind) or _plain(words, i, verb, kind, seen)
@@ -126,8 +126,8 @@ def _plain(words: Sequence[Word], i: int, verb: Part, kind: str, seen: bool) -> 
     )
     if not beside and not _may_tell(words, subject, verb, kind):
         return None
-    if _at(words, subject[0] - 1) == "what":  # "what he said they were"
-        return None
+    if _at(words, subject[0] - 1) == "what" and not _is_quotation(words, end):
+        return None  # "what he said they were"
     if is_possessive(words[subject[1] - 1][2]) and word not in ("said", "says", "told"):
         return None
     return Frame(subject, verb, (begin, end), kind)
@@ -155,7 +155,8 @@ def _participle(words: Sequence[Word], i: int, kind: str) -> Frame | None:
         return None
     if words[left - 1][2] in lexicon.BEFORE_PARTICIPLE:
         return Frame(None, (i, i + 1), (left - 1, i + 1), kind)
-    if words[i][2] in ("saying", "stating", "arguing", "claiming") and before[0].isalpha():
+    told = words[i][2] in ("saying", "stating", "arguing", "claiming")
+    if (told or _is_quotation(words, i + 1)) and before[0].isalpha():
         return Frame(None, (i, i + 1), (left, i + 1), kind)
     return None
 
@@ -163,17 +164,20 @@ def _participle(words: Sequence[Word], i: int, kind: str) -> Frame | None:
 def _inverted(words: Sequence[Word], i: int, verb: Part, kind: str) -> Frame | None:
     """ "█ said Anna Lind"; "…, said Anna Lind"."""
     quoted = _quotation_ends(words, i)
-    if not quoted and (_at(words, i - 1) != "," or words[i][2] not in ("said", "says")):
+    if not quoted and (_at(words, i - 1) != "," or kind == "quote" or verb[0] != i):
         return None
     found = subject_after(words, verb[1])
     if found is None:
         return None
+    if kind != "anyone" and not plausible(words[slice(*found)]):
+        return None
     follows = _at(words, found[1])
     if quoted:
         ends = is_tail(words, found[1], len(words)) or follows in _CLOSES
-        ends = ends and (kind == "anyone" or plausible(words[slice(*found)]))
-    else:
+    elif words[i][2] in ("said", "says"):
         ends = follows == "." or _is_inverted_clause(words, i, found)
+    else:
+        ends = follows == "." and words[i][2].endswith(("ed", "wrote"))
     return Frame(found, verb, (i, found[1]), kind) if ends else None
 
 
@@ -201,13 +205,17 @@ def _modified(words: Sequence[Word], first: int) -> int:
     """Where a subject begins with what describes it: "█ defensive tackle Harrison Phillips"."""
     begin = first
     while begin > 0 and first - begin < 10 and words[begin - 1][2][0].isalnum():
+        if words[begin - 1][2].lower() in lexicon.NO_DESCRIPTION:
+            return first
         begin -= 1
     return begin if begin and words[begin - 1][2][0] in HIDDEN + "," else first
 
 
 def _may_tell(words: Sequence[Word], subject: Part, verb: Part, kind: str) -> bool:
     if kind != "anyone" and not plausible(words[slice(*subject)]):
-        return False
+        that = _at(words, verb[1]) == "that"  # "the contract states that █"
+        if kind != "clause" or not _is_quotation(words, verb[1] + that):
+            return False
     if words[verb[0]][2] in lexicon.TELL and _is_quotation(words, verb[1]):
         return False  # "the numbers tell █"
     return _tells(words, verb[1] - 1, verb[1])
@@ -219,6 +227,8 @@ def _tells(words: Sequence[Word], i: int, end: int) -> bool:
     if verb not in lexicon.NOUNS_TOO | lexicon.FACTS or after == "that":
         return True
     if _is_quotation(words, end) or (after in (",", ":") and _is_quotation(words, end + 1)):
+        return True
+    if "that" in (words[k][2] for k in range(end, min(end + 3, len(words)))):
         return True
     if verb not in lexicon.FACTS or after == "to":
         return False
@@ -284,6 +294,7 @@ def said_by(words: Sequence[Word], frame: Frame, first: int, last: int) -> list[
     left = begin
     while left > first and words[left - 1][2] in lexicon.TRIMMED:
         left -= 1
+    left = _apposed_from(words, first, left)
     quoted = left > first and _is_quotation(words, left - 1)
     has_left = quoted or sum(w[0].isalnum() for *_, w in words[first:left]) > 3
     if begin > first and words[begin - 1][2] in ("and", "but", "while"):
@@ -301,12 +312,25 @@ def said_by(words: Sequence[Word], frame: Frame, first: int, last: int) -> list[
         return [] if comma is None else [(comma + 1, last)]
     aside = begin > 0 and _at(words, begin - 1) in _ASIDES
     if has_left and frame.subject is not None and (
-        quoted or frame.inverted or (aside and is_tail(words, after, last))
+        quoted or frame.inverted
+        or (aside and is_tail(words, after, last) and _at(words, right - 1) != "that")
     ):  # fmt: skip
         return _around(words, (first, left), (after, last), quoted)
     if has_left and aside and goes_on and not _is_quotation(words, after + 1):
         return [(first, last)]
     return [(right, last)] if more else []
+
+
+def _apposed_from(words: Sequence[Word], first: int, left: int) -> int:
+    """Where the words before a frame that only describe its subject begin, if they follow a
+    quotation: "█ Khan’s wife, Lind, said"."""
+    for k in range(left, max(first, left - 8), -1):
+        if _is_quotation(words, k - 1):
+            return k
+        word = words[k - 1][2].lower()
+        if word in lexicon.NO_DESCRIPTION or word in lexicon.VERBS or not word[0].isalnum():
+            return left
+    return left
 
 
 def _around(words: Sequence[Word], before: Part, after: Part, quoted: bool) -> list[Part]:

@@ -14,7 +14,8 @@ def _set(words: str) -> frozenset[str]:
 
 PRONOUNS = _set("he she they it")
 DETERMINERS = _set(
-    "a an the his her its their our my your this that these those one two three four five six some "
+    "a an the his her its their our my your this that these those one two three four five six seven "
+    "eight nine ten some "
     "many several most few both another other each all any no every multiple numerous top senior"
 )
 PREPOSITIONS = _set(
@@ -32,7 +33,7 @@ _CONTRACTED = frozenset(
 )
 AUXILIARIES = _CONTRACTED | _set(
     "is was were are be been being am has have had will would could can may might must should do "
-    "does did not never n't isn't wasn't got get gets became become said says told"
+    "does did having not never n't isn't wasn't got get gets became become said says told"
 )
 BARRED = _set(  # before a verb: what it says was not said ("did not say", "to say")
     "to would could can may might must should will did does do not never cannot is was were are be "
@@ -141,7 +142,7 @@ _CLAUSE = (
     "mention observe predict promise pledge vow quip reaffirm recall recount reiterate remark reply "
     "report respond reveal state suggest testify tweet underline underscore write post affirm "
     "highlight echo counter concede boast brag muse opine retort exclaim express voice criticize "
-    "criticise condemn praise convey accuse urge threaten denounce agree disagree "
+    "criticise condemn praise convey rule estimate accuse urge threaten denounce agree disagree "
     "speculate apologize proclaim advise recommend clarify disclose inform elaborate gush rave "
     "marvel plead demand promise repeat hail applaud decry rebuke assure swear"
 )
@@ -199,7 +200,7 @@ NOUNS_TOO = _set(  # a verb only where something told follows
     "hint voice voices slam blast counter counters echo echoes highlights highlight recalls recall "
     "praise advise estimates complains shares share label brand read reads call calls answer find "
     "finds start starts offers offer reason feels tease hope hopes thanks thank goes go reveal "
-    "alleged"
+    "alleged rule rules estimate estimated"
 )
 TAIL = _set(  # what may follow "Khan said" and is not said: when, where, to whom, of what
     "on in at during after before via from when while as of about with by through following late "
@@ -215,7 +216,7 @@ FACTS = _set(  # also done without words: "added a run", "claimed gold"
     "confirmed adding denying claiming announcing confirming recalling reporting revealing "
     "observing promising concluding boast boasts boasted conclude concludes concluded read reads"
 )
-FINITE = _set(  # what makes the words after a verb a clause
+FINITE = _CONTRACTED | _set(  # what makes the words after a verb a clause
     "is are was were has have had will would can could should may might must did does do didn't "
     "isn't wasn't weren't won't wouldn't can't couldn't he she they it we i there"
 )

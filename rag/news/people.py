@@ -27,6 +27,7 @@ _Who = tuple[str, str]  # first and last word of a full name, bare
 _Span = tuple[int, int]  # (start, end) in the text
 _MANY = 20  # people of one name; among more nobody is singled out
 _NEAR = 25  # words around a name that may say what its bearer's role is
+_INDEFINITE = ("a", "an", "one", "another")
 _HEARD = 8  # subjects and speakers that a pronoun may still mean
 
 
@@ -66,9 +67,12 @@ class People:
         self._roles: dict[str, dict[_Who, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._gender: dict[_Who, str] = {}
         self._heard: list[_Span] = []
+        teams = set()
         words = words_of(text, 0, len(text))
         for first, last in _full_names(words):
             who = _who(words[first:last])
+            if first and words[first - 1][2] in ("the", "The") and who[1][-1] == "s":
+                teams.add(who)  # "the Blue Hens"
             end = words[last - 1][1]
             while text[end - 1] in "’'" or text[end - 2 : end] in ("’s", "'s"):
                 end -= 1
@@ -76,6 +80,10 @@ class People:
             for word in (*who, who[1].split()[0]):
                 self._by_word[word].add(who)
             self._learn_roles(words, first, last, who)
+        for who in teams:
+            del self._full[who]
+            for word in (*who, who[1].split()[0]):
+                self._by_word[word].discard(who)
         self._fullest = {who: _longest(spans) for who, spans in self._full.items()}
 
     def _learn_roles(self, words: Sequence[Word], first: int, last: int, who: _Who) -> None:
@@ -102,6 +110,8 @@ class People:
         first = words[0][2]
         if len(words) == 1 and first.lower() in lexicon.PRONOUNS:
             return self._of_pronoun(first.lower())
+        if first.lower() == "the" and any(w.endswith("-year-old") for *_, w in words):
+            return self._of_pronoun(_gender_of(words[-1][2]) or "he") or self._of_pronoun("she")
         found = None
         if all(is_capital(w) or w in lexicon.PARTICLES for *_, w in words):
             found = self.named(words)
@@ -162,6 +172,8 @@ class People:
                 return span if pronoun in fits else None  # things are many: only the last one
             if pronoun in fits and "it" in fits:
                 maybe = maybe or span  # a single name, of a person or of a country
+            elif pronoun in fits and name[0][2].lower() in _INDEFINITE:
+                maybe = maybe or span
             elif pronoun in fits:
                 self._gender.setdefault(_who(name), pronoun)
                 return span

@@ -133,6 +133,8 @@ def _before_aside(words: Sequence[Word], close: int) -> Part | None:
         found = _phrase_ending(words, mark)
         if found is None or (found[0] and words[found[0] - 1][2] in lexicon.PREPOSITIONS):
             continue
+        if words[close][2] != "," and found[0] > 1 and words[found[0] - 1][2] == ",":
+            return name_ending(words, found[0] - 1) or found  # "Lind, the head of it – 54 – said"
         if mark == marks[-1] or not _is_aside(words, mark):
             return found
     return None

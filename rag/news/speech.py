@@ -131,6 +131,7 @@ class _Reading:
                 ended = end
         for quotation in self.outer:
             self._inside(quotation)
+        self._headings()
         return _nested(self.found)
 
     def _headline(self) -> None:
@@ -140,6 +141,14 @@ class _Reading:
             known = self.people.named(words_of(self.text, *line.span(1)))
             if known is not None:
                 self._add(_Voice(known, line.span(1), line.span(2)), line.span(3), direct=False)
+
+    def _headings(self) -> None:
+        """Attribute words that head a part of the article, and are said in it."""
+        said = {_letters(self.text[slice(*s.said)]): s for s in self.found if s.direct}
+        for q in self.outer:
+            speech = said.get(_letters(self.text[q.start : q.end]))
+            if q.left not in self.framed and speech is not None:
+                self.found.append(replace(speech, said=(q.start, q.end)))
 
     def _read(self, words: list[Word], before: _Voice | None) -> _Voice | None:
         """Read a sentence; ``before`` is the voice of the one before it. Returns its own."""
@@ -158,6 +167,7 @@ class _Reading:
                 continue
             if since < len(self.found) and voice and is_reporter(words, frame, free):
                 self._report(since, own.mention)
+                self.people.heard(own.speaker)
                 continue
             nested = voice is not None and frame.span[0] < free
             stop = next((stop for stop in stops if stop > frame.span[0]), len(words))
@@ -258,23 +268,24 @@ class _Reading:
     ) -> _Voice | None:
         """Attribute quotations that no verb claims: they go on with the speech before them, or
         follow a colon. Returns the sentence's voice."""
+        begins = self.text[words[0][0] - 1 : words[0][0]] in ("", "\n")
         for n, (start, _, word) in enumerate(words):
             if word[0] != HIDDEN:
                 continue
             q = self.outer[bisect_right(self.outer, start, key=_left) - 1]
             after = words[n + 1][2] if n + 1 < len(words) else "."
-            if q.left in self.framed or after[0].isalnum() or after == ":":
+            if q.left in self.framed or (n == 0 and (after[0].isalnum() or after == ":")):
                 continue
             if not is_sentence(self.text[q.start : q.end]):
                 continue
             previous = words[n - 1][2] if n else ""
-            own: _Voice | None = None
+            own = voice
             if n == 0 or (n == 1 and previous in ("And", "But")):
                 own = before
             elif previous == ":" and all(w != "by" for *_, w in words[:n]):
                 own = voice or (subject if n < 8 else None)  # "Khan was clear: █"
-            elif previous[0] in HIDDEN + ".":
-                own = voice
+            elif voice is None and before is not None and before.speaks and not begins:
+                own = before
             if own is not None:
                 self._add(own, (q.start, q.end), direct=True)
                 self.framed[q.left] = False
@@ -299,6 +310,10 @@ class _Reading:
             for first, last in said_by(words, frame, 0, len(words)) if voice else ():
                 assert voice is not None
                 self._say(words[first:last], voice, "quote", inner)
+
+
+def _letters(words: str) -> str:
+    return words.lower().strip(" .,;:?!")
 
 
 def _left(quotation: Quotation) -> int:
