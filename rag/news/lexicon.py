@@ -13,6 +13,7 @@ def _set(words: str) -> frozenset[str]:
 
 
 PRONOUNS = _set("he she they it")
+NOMINATIVE = {"him": "he", "her": "she", "them": "they"}
 DETERMINERS = _set(
     "a an the his her its their our my your this that these those one two three four five six seven "
     "eight nine ten some "
@@ -100,7 +101,8 @@ BODY = re.compile(
     r"union|association|campaign|office|study|report|lawsuit|statement|staff|league|organi[sz]ation|"
     r"network|service|council|committee|commission|paper|newspaper|outlet|site|website|letter|party|"
     r"release|airline|suit|complaint|indictment|filing|memo|affidavit|ruling|warrant|brand|magazine|"
-    r"university|school|bank|center|order|tweet|post|book|document|newsletter|broadcaster)s?$"
+    r"university|school|review|survey|analysis|poll|investigation|contract|law|bill|code|board|message|"
+    r"bank|center|order|tweet|post|book|document|newsletter|broadcaster)s?$"
 )
 ROLE = re.compile(
     r".*(?:man|men|woman|women|person|people|persons)$|[a-z-]{2,}(?:er|or|ist|ian|ant|ent|eer|ial|ive|"
@@ -142,7 +144,7 @@ _CLAUSE = (
     "mention observe predict promise pledge vow quip reaffirm recall recount reiterate remark reply "
     "report respond reveal state suggest testify tweet underline underscore write post affirm "
     "highlight echo counter concede boast brag muse opine retort exclaim express voice criticize "
-    "criticise condemn praise convey rule estimate accuse urge threaten denounce agree disagree "
+    "criticise condemn praise convey rule estimate show accuse urge threaten denounce agree disagree "
     "speculate apologize proclaim advise recommend clarify disclose inform elaborate gush rave "
     "marvel plead demand promise repeat hail applaud decry rebuke assure swear"
 )
@@ -200,7 +202,7 @@ NOUNS_TOO = _set(  # a verb only where something told follows
     "hint voice voices slam blast counter counters echo echoes highlights highlight recalls recall "
     "praise advise estimates complains shares share label brand read reads call calls answer find "
     "finds start starts offers offer reason feels tease hope hopes thanks thank goes go reveal "
-    "alleged rule rules estimate estimated"
+    "alleged rule rules show shows showed estimate estimated"
 )
 TAIL = _set(  # what may follow "Khan said" and is not said: when, where, to whom, of what
     "on in at during after before via from when while as of about with by through following late "

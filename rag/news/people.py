@@ -108,8 +108,9 @@ class People:
     def speaker(self, words: Sequence[Word]) -> _Span | None:
         """The fullest form of a subject; None for a pronoun that fits nobody."""
         first = words[0][2]
-        if len(words) == 1 and first.lower() in lexicon.PRONOUNS:
-            return self._of_pronoun(first.lower())
+        pronoun = lexicon.NOMINATIVE.get(first.lower(), first.lower())
+        if len(words) == 1 and pronoun in lexicon.PRONOUNS:
+            return self._of_pronoun(pronoun)
         if first.lower() == "the" and any(w.endswith("-year-old") for *_, w in words):
             return self._of_pronoun(_gender_of(words[-1][2]) or "he") or self._of_pronoun("she")
         found = None
@@ -194,8 +195,15 @@ class People:
         return _fits_description(bare(head))
 
     def opening(self, words: Sequence[Word]) -> tuple[_Span, _Span] | None:
-        """(full form, mention) of the person who is subject at the beginning of a sentence."""
+        """(full form, mention) of whoever is subject at the beginning of a sentence, or after its
+        first comma."""
+        comma = next((k for k in range(min(_NEAR, len(words))) if words[k][2] == ","), -1)
         first = _after_introduction(words)
+        return self._subject(words, first) or (
+            self._subject(words, comma + 1) if comma >= first else None
+        )
+
+    def _subject(self, words: Sequence[Word], first: int) -> tuple[_Span, _Span] | None:
         if first >= len(words):
             return None
         if (pronoun := words[first][2].lower()) in ("he", "she", "they"):

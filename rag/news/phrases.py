@@ -175,7 +175,9 @@ def _phrase_ending(words: Sequence[Word], j: int) -> Part | None:
     low = last.lower()
     if low in lexicon.PRONOUNS:
         return j - 1, j
-    if not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NO_SUBJECT:
+    if low.endswith("-year-old"):
+        return _description_ending(words, j)
+    if low in lexicon.AUXILIARIES or not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NO_SUBJECT:
         return None
     if is_capital(last):
         name = name_ending(words, j)

@@ -282,8 +282,8 @@ class _Reading:
             own = voice
             if n == 0 or (n == 1 and previous in ("And", "But")):
                 own = before
-            elif previous == ":" and all(w != "by" for *_, w in words[:n]):
-                own = voice or (subject if n < 8 else None)  # "Khan was clear: █"
+            elif previous in ":," and not voice and all(w != "by" for *_, w in words[:n]):
+                own = subject  # "Khan was clear: █"
             elif voice is None and before is not None and before.speaks and not begins:
                 own = before
             if own is not None:
