@@ -81,6 +81,8 @@ def _fixed(words: Sequence[Word], i: int, word: str) -> Frame | None:
         ends, verb = None, (i, i + 2)
     elif word in lexicon.PASSIVE and after == "by":
         ends, verb = ("to", "as"), (i, i + 2)
+    elif word == "per" and _at(words, i - 1) == "," and is_capital(after):
+        ends, verb = (".",), (i, i + 1)
     elif word in ("—", "–") and i == 1 and _is_quotation(words, 0):
         ends, verb = (".", ","), (i, i + 1)
     elif i == 0 and word in lexicon.VERBS and word.endswith(("ed", "said", "wrote")):
@@ -96,9 +98,9 @@ def _fixed(words: Sequence[Word], i: int, word: str) -> Frame | None:
 def _with_verb(words: Sequence[Word], i: int, word: str, seen: bool) -> Frame | None:
     phrase = _phrase(words, i)
     kind = "clause" if phrase else lexicon.VERBS.get(word)
+    if kind is None and word.endswith("ed") and _at(words, i + 1) in _CLOSES:
+        kind = "beside"  # "█ the coach beamed."
     if kind is None or (word in lexicon.PASSIVE and _at(words, i + 1) == "by"):
-        return None
-    if kind == "beside" and not any(_is_quotation(words, k) for k in range(max(0, i - 6), i)):
         return None
     if word.endswith("ing") and not phrase:
         return _participle(words, i, kind)
@@ -112,6 +114,8 @@ def _with_verb(words: Sequence[Word], i: int, word: str, seen: bool) -> Frame | 
 def _plain(words: Sequence[Word], i: int, verb: Part, kind: str, seen: bool) -> Frame | None:
     """ "Anna Lind said", "and said"."""
     word, end = words[i][2].lower(), verb[1]
+    if kind == "beside" and not any(_is_quotation(words, k) for k in range(max(0, i - 6), i)):
+        return None
     left = skipped_left(words, i)
     if left is None or _at(words, end) in ("into", "off"):
         return None
@@ -124,7 +128,7 @@ def _plain(words: Sequence[Word], i: int, verb: Part, kind: str, seen: bool) -> 
     beside = _quotation_ends(words, begin) and (
         word not in lexicon.BASE or _at(words, end) in _CLOSES  # not "█ Republican state Rep."
     )
-    if not beside and not _may_tell(words, subject, verb, kind):
+    if not beside and (kind == "beside" or not _may_tell(words, subject, verb, kind)):
         return None
     if _at(words, subject[0] - 1) == "what" and not _is_quotation(words, end):
         return None  # "what he said they were"

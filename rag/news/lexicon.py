@@ -26,13 +26,13 @@ SUBORDINATORS = _set(  # a noun phrase ends before one
     "that and but or because if when while as after before since though although which who whose "
     "what how why where than so until whether then however yet once nor unless whom"
 )
-_CONTRACTED = frozenset(
+CONTRACTED = frozenset(
     f"{who}{mark}{verb}"
     for who in "i you he she it we they that there who".split()
     for mark in "’'"
     for verb in "s d ll m re ve".split()
 )
-AUXILIARIES = _CONTRACTED | _set(
+AUXILIARIES = CONTRACTED | _set(
     "is was were are be been being am has have had will would could can may might must should do "
     "does did having not never n't isn't wasn't got get gets became become said says told"
 )
@@ -218,7 +218,7 @@ FACTS = _set(  # also done without words: "added a run", "claimed gold"
     "confirmed adding denying claiming announcing confirming recalling reporting revealing "
     "observing promising concluding boast boasts boasted conclude concludes concluded read reads"
 )
-FINITE = _CONTRACTED | _set(  # what makes the words after a verb a clause
+FINITE = CONTRACTED | _set(  # what makes the words after a verb a clause
     "is are was were has have had will would can could should may might must did does do didn't "
     "isn't wasn't weren't won't wouldn't can't couldn't he she they it we i there"
 )

@@ -177,7 +177,7 @@ def _phrase_ending(words: Sequence[Word], j: int) -> Part | None:
         return j - 1, j
     if low.endswith("-year-old"):
         return _description_ending(words, j)
-    if low in lexicon.AUXILIARIES or not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NO_SUBJECT:
+    if low in lexicon.CONTRACTED or not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NO_SUBJECT:
         return None
     if is_capital(last):
         name = name_ending(words, j)

@@ -113,7 +113,8 @@ class _Reading:
         joined: list[tuple[int, int]] = []
         for start, end in sentences:
             inside = bisect_left(self.outer, start, key=_left) - 1
-            if joined and inside >= 0 and self.outer[inside].right > start:
+            asked = self.text[start - 3 : start - 2] in ("?", "!")  # "“Why?” Khan asked Lind."
+            if joined and inside >= 0 and self.outer[inside].right + 2 * asked > start:
                 joined[-1] = (joined[-1][0], max(end, self.outer[inside].right))
             else:
                 joined.append((start, end))
