@@ -81,8 +81,8 @@ def _fixed(words: Sequence[Word], i: int, word: str) -> Frame | None:
         ends, verb = None, (i, i + 2)
     elif word in lexicon.PASSIVE and after == "by":
         ends, verb = ("to", "as"), (i, i + 2)
-    elif word == "per" and _at(words, i - 1) == "," and is_capital(after):
-        ends, verb = (".",), (i, i + 1)
+    elif word == "per" and (i == 0 or _at(words, i - 1) == ",") and is_capital(after):
+        ends, verb = (".", ","), (i, i + 1)
     elif word in ("—", "–") and i == 1 and _is_quotation(words, 0):
         ends, verb = (".", ","), (i, i + 1)
     elif i == 0 and word in lexicon.VERBS and word.endswith(("ed", "said", "wrote")):
@@ -269,7 +269,7 @@ def begins_own(words: Sequence[Word], frame: Frame) -> bool:
     if is_passive(words, frame):
         return False
     before = _at(words, frame.span[0] - 1)
-    if frame.subject is None or before in _BEGINS_OWN:
+    if frame.subject is None or before in _BEGINS_OWN or words[frame.span[0]][2] == "with":
         return True
     return before in _ASIDES and is_tail(words, frame.span[1], len(words))
 
@@ -309,7 +309,7 @@ def said_by(words: Sequence[Word], frame: Frame, first: int, last: int) -> list[
     right = _clause_start(words, after, last)
     more = any(w[0].isalnum() or w[0] == HIDDEN for *_, w in words[right:last])
     goes_on = after < last and words[after][2] == "," and more
-    if words[frame.verb[0]][2].lower() == "according":
+    if words[frame.verb[0]][2].lower() in ("according", "per"):
         if has_left:
             return [(first, last if goes_on and not quoted else left)]
         comma = next((k for k in range(after, last) if words[k][2] == ","), None)

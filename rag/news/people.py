@@ -67,12 +67,16 @@ class People:
         self._roles: dict[str, dict[_Who, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._gender: dict[_Who, str] = {}
         self._heard: list[_Span] = []
-        teams = set()
         words = words_of(text, 0, len(text))
-        for first, last in _full_names(words):
-            who = _who(words[first:last])
-            if first and words[first - 1][2] in ("the", "The") and who[1][-1] == "s":
-                teams.add(who)  # "the Blue Hens"
+        names = [(*part, _who(words[slice(*part)])) for part in _full_names(words)]
+        teams = {  # "the Blue Hens"
+            who
+            for first, _, who in names
+            if first and words[first - 1][2] in ("the", "The") and who[1][-1] == "s"
+        }
+        for first, last, who in names:
+            if who in teams:
+                continue
             end = words[last - 1][1]
             while text[end - 1] in "’'" or text[end - 2 : end] in ("’s", "'s"):
                 end -= 1
@@ -80,10 +84,6 @@ class People:
             for word in (*who, who[1].split()[0]):
                 self._by_word[word].add(who)
             self._learn_roles(words, first, last, who)
-        for who in teams:
-            del self._full[who]
-            for word in (*who, who[1].split()[0]):
-                self._by_word[word].discard(who)
         self._fullest = {who: _longest(spans) for who, spans in self._full.items()}
 
     def _learn_roles(self, words: Sequence[Word], first: int, last: int, who: _Who) -> None:

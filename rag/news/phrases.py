@@ -27,7 +27,7 @@ _WORD = re.compile(
 _POSSESSIVE = ("’s", "'s", "s’", "s'", "z’")
 _LONGEST_NICKNAME = 19
 _LONGEST = 16  # words of a phrase
-_INDEFINITE = ("some", "many", "several", "most", "few", "both", "one", "others")
+_INDEFINITE = ("some", "many", "several", "most", "few", "both", "one", "others", "another", "two")
 _NO_SUBJECT = ("i", "we", "you", "nothing")
 _NOBODY = (*_NO_SUBJECT, "there", "so", "yes", "no")
 
@@ -180,6 +180,8 @@ def _phrase_ending(words: Sequence[Word], j: int) -> Part | None:
     if low in lexicon.CONTRACTED or not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NO_SUBJECT:
         return None
     if is_capital(last):
+        if low in _INDEFINITE:
+            return j - 1, j  # "Another said"
         name = name_ending(words, j)
         if name is None or not _is_described(words, name[0]):
             return name
@@ -261,6 +263,24 @@ def _no_part_of_name(word: str) -> bool:
     if not is_capital(word) or word.lower() in lexicon.DAYS:
         return True
     return word in lexicon.NO_NAME and word != "The"
+
+
+def subject_first(words: Sequence[Word]) -> Part | None:
+    """The name or description with which a sentence begins."""
+    first = int(words[0][2] in ("But", "And"))
+    k = first + (first < len(words) and words[first][2].lower() in lexicon.DETERMINERS)
+    last = k
+    while last < len(words) and is_capital(words[last][2]):
+        last += 1
+    if last > k:
+        one = last - first == 1 and not words[k][2].isupper()  # "Examples include"
+        return None if one or words[k][2] in lexicon.NO_NAME else (first, last)
+    for last in range(k, min(k + 6, len(words) - 1)):
+        if words[last][2] in lexicon.NO_NOUN:
+            return None
+        if can_speak(words[last][2]) and not can_speak(words[last + 1][2]):
+            return first, last + 1
+    return None
 
 
 def subject_after(words: Sequence[Word], i: int) -> Part | None:

@@ -26,7 +26,7 @@ from rag.news.frames import (
     said_by,
 )
 from rag.news.people import People, same_speaker
-from rag.news.phrases import HIDDEN, TITLE, Word, words_of
+from rag.news.phrases import HIDDEN, TITLE, Word, subject_first, words_of
 from rag.news.quotations import Quotation, is_sentence, is_title, quotations
 
 __all__ = ["same_speaker", "speech_at", "speeches"]
@@ -158,6 +158,10 @@ class _Reading:
         if opening is not None:
             subject = _Voice(*opening, (words[0][0], words[0][0]))
             self.people.heard(subject.speaker)
+        elif first := subject_first(words):
+            part = words[slice(*first)]
+            if found := self.people.speaker(part):
+                subject = _Voice(found, (part[0][0], part[-1][1]), (words[0][0], words[0][0]))
         voice: _Voice | None = None  # of the last frame that is not inside another's clause
         free, since = 0, len(self.found)
         framed = list(frames(words))
