@@ -173,7 +173,7 @@ def _inverted(words: Sequence[Word], i: int, verb: Part, kind: str) -> Frame | N
     found = subject_after(words, verb[1])
     if found is None:
         return None
-    if kind != "anyone" and not plausible(words[slice(*found)]):
+    if kind != "anyone" and words[i][2] != "reads" and not plausible(words[slice(*found)]):
         return None
     follows = _at(words, found[1])
     if quoted:
@@ -328,11 +328,11 @@ def said_by(words: Sequence[Word], frame: Frame, first: int, last: int) -> list[
 def _apposed_from(words: Sequence[Word], first: int, left: int) -> int:
     """Where the words before a frame that only describe its subject begin, if they follow a
     quotation: "█ Khan’s wife, Lind, said"."""
-    for k in range(left, max(first, left - 8), -1):
+    for k in range(left, max(first, left - 12), -1):
         if _is_quotation(words, k - 1):
             return k
         word = words[k - 1][2].lower()
-        if word in lexicon.NO_DESCRIPTION or word in lexicon.VERBS or not word[0].isalnum():
+        if word in lexicon.NO_DESCRIPTION or word in lexicon.VERBS or word in ".;:":
             return left
     return left
 

@@ -38,8 +38,8 @@ def words_of(text: str, start: int, end: int) -> list[Word]:
 
 
 def is_capital(word: str) -> bool:
-    """True if the word begins with a capital."""
-    return word[0].isupper()
+    """True if the word begins with a capital, an Arabic article aside."""
+    return word[0].isupper() or word.startswith(("al-", "el-"))
 
 
 def is_possessive(word: str) -> bool:
@@ -209,6 +209,11 @@ def _description_ending(words: Sequence[Word], j: int) -> Part | None:
         k += 1
     if k > 2 and words[k - 1][2] == "and" and words[k - 3][2].lower() in lexicon.DETERMINERS:
         k -= 3  # "the mother and father of the child"
+    last = k
+    while last < j and is_capital(words[last][2]):
+        last += 1
+    if last - k > 1 and last < j and words[last][2] in lexicon.PREPOSITIONS:
+        return k, last  # "Anna Lind in her speech"
     if k >= j or words[k][2].lower() in lexicon.PREPOSITIONS or j - k > 10:
         return (j - 1, j) if can_speak(words[j - 1][2].lower()) else None
     return k, j
@@ -265,6 +270,15 @@ def _no_part_of_name(word: str) -> bool:
     return word in lexicon.NO_NAME and word != "The"
 
 
+def source(words: Sequence[Word], end: int) -> Part | None:
+    """Whom the words before ``end`` name as where something comes from: "a tip from police:"."""
+    for k in range(end - 1, max(-1, end - 8), -1):
+        if words[k][2] in ("from", "by"):
+            found = subject_after(words, k + 1)
+            return found if found and found[1] == end else None
+    return None
+
+
 def subject_first(words: Sequence[Word]) -> Part | None:
     """The name or description with which a sentence begins."""
     first = int(words[0][2] in ("But", "And"))
@@ -306,7 +320,7 @@ def _goes_on(words: Sequence[Word], i: int, k: int) -> bool:
     """True if a phrase that begins at ``i`` holds the word ``k``, too."""
     word = words[k][2]
     low = word.lower()
-    named = k > i and is_capital(words[k - 1][2])
+    named = k > i and is_capital(words[k - 1][2]) and not is_possessive(words[k - 1][2])
     if word[0] == HIDDEN:
         return named and len(word) <= _LONGEST_NICKNAME
     if not (word[0].isalnum() or word == "&") or low in lexicon.ENDS_SUBJECT:

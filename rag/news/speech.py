@@ -26,7 +26,7 @@ from rag.news.frames import (
     said_by,
 )
 from rag.news.people import People, same_speaker
-from rag.news.phrases import HIDDEN, TITLE, Word, subject_first, words_of
+from rag.news.phrases import HIDDEN, TITLE, Word, source, subject_first, words_of
 from rag.news.quotations import Quotation, is_sentence, is_title, quotations
 
 __all__ = ["same_speaker", "speech_at", "speeches"]
@@ -287,15 +287,19 @@ class _Reading:
             own = voice
             if n == 0 or (n == 1 and previous in ("And", "But")):
                 own = before
-            elif previous in ":," and not voice and all(w != "by" for *_, w in words[:n]):
+            elif previous in ":," and not voice and not source(words, n - 1):
                 own = subject  # "Khan was clear: █"
+            elif previous == ":" and not voice and (part := source(words, n - 1)):
+                found = self.people.speaker(words[slice(*part)])
+                own = found and _Voice(found, found, (start, start))
             elif voice is None and before is not None and before.speaks and not begins:
                 own = before
             if own is not None:
                 self._add(own, (q.start, q.end), direct=True)
                 self.framed[q.left] = False
                 voice = voice or own
-        return voice or subject
+        kept = before if before is not None and before.speaks and not begins else None
+        return voice or subject or kept
 
     def _inside(self, outer: Quotation) -> None:
         """Attribute quotations inside a quotation, where it names who said them."""
