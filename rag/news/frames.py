@@ -83,7 +83,7 @@ def _fixed(words: Sequence[Word], i: int, word: str) -> Frame | None:
         ends, verb = ("to", "as"), (i, i + 2)
     elif word == "per" and (i == 0 or _at(words, i - 1) == ",") and is_capital(after):
         ends, verb = (".", ","), (i, i + 1)
-    elif word in ("—", "–") and i == 1 and _is_quotation(words, 0):
+    elif word in ("—", "–", "-") and (i == 0 or (i == 1 and _is_quotation(words, 0))):
         ends, verb = (".", ","), (i, i + 1)
     elif i == 0 and word in lexicon.VERBS and word.endswith(("ed", "said", "wrote")):
         ends, verb = (":", ","), (0, 1)  # "Added Lind: █"

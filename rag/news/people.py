@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from rag.news import lexicon
 from rag.news.phrases import (
@@ -27,6 +28,7 @@ _Who = tuple[str, str]  # first and last word of a full name, bare
 _Span = tuple[int, int]  # (start, end) in the text
 _MANY = 20  # people of one name; among more nobody is singled out
 _NEAR = 25  # words around a name that may say what its bearer's role is
+_POSSESSIVE = re.compile(r"(?<=\w)[’']s$")
 _INDEFINITE = ("a", "an", "one", "another")
 _HEARD = 8  # subjects and speakers that a pronoun may still mean
 
@@ -84,6 +86,11 @@ class People:
             for word in (*who, who[1].split()[0]):
                 self._by_word[word].add(who)
             self._learn_roles(words, first, last, who)
+        self._single = {  # a capital within a sentence: "Drake", though he has no other name
+            word
+            for (*_, before), (*_, word) in pairwise(words)
+            if is_capital(word) and before[0].islower()
+        }
         self._fullest = {who: _longest(spans) for who, spans in self._full.items()}
 
     def _learn_roles(self, words: Sequence[Word], first: int, last: int, who: _Who) -> None:
@@ -108,6 +115,9 @@ class People:
     def speaker(self, words: Sequence[Word]) -> _Span | None:
         """The fullest form of a subject; None for a pronoun that fits nobody."""
         first = words[0][2]
+        start, end, last = words[-1]
+        if owner := _POSSESSIVE.search(last):
+            words = [*words[:-1], (start, end - len(owner[0]), last[: owner.start()])]
         pronoun = lexicon.NOMINATIVE.get(first.lower(), first.lower())
         if len(words) == 1 and pronoun in lexicon.PRONOUNS:
             return self._of_pronoun(pronoun)
@@ -199,6 +209,8 @@ class People:
         first comma."""
         comma = next((k for k in range(min(_NEAR, len(words))) if words[k][2] == ","), -1)
         first = _after_introduction(words)
+        if words[0][2].lower() in lexicon.SUBORDINATORS and (named := self._subject(words, 1)):
+            self.heard(named[0])  # "When Lind looks back, she …"
         return self._subject(words, first) or (
             self._subject(words, comma + 1) if comma >= first else None
         )
@@ -223,8 +235,13 @@ class People:
             is_capital(words[last][2]) or words[last][2] in lexicon.PARTICLES
         ):
             last += 1
+        if last == first:
+            return None
+        span = words[first][0], words[last - 1][1]
         found = self.named(words[first:last])
-        return found and (found, (words[first][0], words[last - 1][1]))
+        if found is None and last - first == 1 and words[first][2] in self._single:
+            found = span
+        return found and (found, span)
 
 
 def _after_introduction(words: Sequence[Word]) -> int:

@@ -118,6 +118,10 @@ def subject_before(words: Sequence[Word], i: int) -> Part | None:
 def _before_aside(words: Sequence[Word], close: int) -> Part | None:
     """The subject of which an aside tells more: "Anna Lind, 54, who leads the party, said"."""
     marks = [k for k in range(close - 1, max(-1, close - 60), -1) if words[k][2] == words[close][2]]
+    if not marks and close > 1 and is_capital(words[close - 1][2]):
+        return _phrase_ending(words, close) if is_capital(words[close - 2][2]) else None
+    # "the company, which has offices in Boston, Dallas and Austin, said"
+    marks.sort(key=lambda mark: words[mark + 1][2] not in ("who", "which", "whose"))
     for mark in marks[:6]:
         aside = words[mark + 1 : close]
         if aside and aside[0][2].lower() in lexicon.AUXILIARIES | {
@@ -273,6 +277,8 @@ def _no_part_of_name(word: str) -> bool:
 def source(words: Sequence[Word], end: int) -> Part | None:
     """Whom the words before ``end`` name as where something comes from: "a tip from police:"."""
     for k in range(end - 1, max(-1, end - 8), -1):
+        if is_possessive(words[k][2]) and is_capital(words[k][2]) and k < end - 1:
+            return k, k + 1  # "Lind’s response:"
         if words[k][2] in ("from", "by"):
             found = subject_after(words, k + 1)
             return found if found and found[1] == end else None

@@ -279,7 +279,8 @@ class _Reading:
                 continue
             q = self.outer[bisect_right(self.outer, start, key=_left) - 1]
             after = words[n + 1][2] if n + 1 < len(words) else "."
-            if q.left in self.framed or (n == 0 and (after[0].isalnum() or after == ":")):
+            goes_on = n == 0 and (after[0].isalnum() or after == ":")
+            if q.left in self.framed or (goes_on and begins):
                 continue
             if not is_sentence(self.text[q.start : q.end]):
                 continue
