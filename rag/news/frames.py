@@ -23,6 +23,7 @@ from rag.news.phrases import (
     subject_before,
 )
 
+_STARTS = lexicon.VERBS.keys() | lexicon.PHRASE_STARTS | {"according", "per", "—", "–", "-"}
 _CLOSES = frozenset(",.;:—–(?!")
 _ASIDES = frozenset(",—–")
 _BEGINS_OWN = frozenset("and but while though although whereas ;".split())
@@ -50,6 +51,8 @@ def frames(words: Sequence[Word]) -> Iterator[Frame]:
     seen = False
     for i, (_, _, word) in enumerate(words):
         low = word.lower()
+        if low not in _STARTS and low[-2:] != "ed":
+            continue
         frame = _fixed(words, i, low)
         if frame is None and (word == low or i == 0):
             frame = _with_verb(words, i, low, seen)

@@ -85,7 +85,7 @@ ORGANISATION = _set(  # a name with one of these is not a person's
     "county street island states kingdom network club airlines airport museum church award "
     "awards cup bowl national international world global american america york angeles "
     "weather society trust federation organization organisation nations today tribune guardian "
-    "republicans democrats express website"
+    "republicans democrats express website no rule"
 )
 NO_NAME = _set(  # capitalised only because a sentence begins
     "The A An This That These Those He She They It We I You His Her Their Its Our In On At By For "
@@ -101,12 +101,12 @@ BODY = re.compile(
     r"union|association|campaign|office|study|report|lawsuit|statement|staff|league|organi[sz]ation|"
     r"network|service|council|committee|commission|paper|newspaper|outlet|site|website|letter|party|"
     r"release|airline|suit|complaint|indictment|filing|memo|affidavit|ruling|warrant|brand|magazine|"
-    r"university|school|review|survey|analysis|poll|investigation|contract|law|bill|code|board|message|"
+    r"theater|theatre|university|school|review|survey|analysis|poll|investigation|contract|law|bill|code|board|message|"
     r"bank|center|order|tweet|post|book|document|newsletter|broadcaster)s?$"
 )
 ROLE = re.compile(
     r".*(?:man|men|woman|women|person|people|persons)$|[a-z-]{2,}(?:er|or|ist|ian|ant|ent|eer|ial|ive|"
-    r"ee|ate|yst)s?$|(?:authorities|attorney|judge|mayor|coach|coache|chief|star|critic|source|family|"
+    r"ee|ate|yst)s?$|(?:authorities|attorney|judge|mayor|coach|coache|chief|star|exec|lady|critic|source|family|"
     r"expert|witness|witnesse|actress|aide|king|queen|pope|ally|allie|colleague|friend|son|mother|"
     r"father|wife|husband|governor|fan|user)s?$"
 )

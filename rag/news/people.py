@@ -10,7 +10,6 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from rag.news import lexicon
 from rag.news.phrases import (
@@ -29,6 +28,7 @@ _Span = tuple[int, int]  # (start, end) in the text
 _MANY = 20  # people of one name; among more nobody is singled out
 _NEAR = 25  # words around a name that may say what its bearer's role is
 _POSSESSIVE = re.compile(r"(?<=\w)[’']s$")
+_WITHIN = re.compile(r"[a-z] ([A-Z]\w+)")  # a capital that begins no sentence
 _INDEFINITE = ("a", "an", "one", "another")
 _HEARD = 8  # subjects and speakers that a pronoun may still mean
 
@@ -86,11 +86,7 @@ class People:
             for word in (*who, who[1].split()[0]):
                 self._by_word[word].add(who)
             self._learn_roles(words, first, last, who)
-        self._single = {  # a capital within a sentence: "Drake", though he has no other name
-            word
-            for (*_, before), (*_, word) in pairwise(words)
-            if is_capital(word) and before[0].islower()
-        }
+        self._single = set(_WITHIN.findall(text))  # "Drake", though he has no other name
         self._fullest = {who: _longest(spans) for who, spans in self._full.items()}
 
     def _learn_roles(self, words: Sequence[Word], first: int, last: int, who: _Who) -> None:
@@ -222,9 +218,7 @@ class People:
             found = self._of_pronoun(pronoun)
             return found and (found, words[first][:2])
         start = first
-        while first < len(words) and (
-            words[first][2][0].islower() or words[first][2] in lexicon.NO_NAME
-        ):
+        while first < len(words) and self._describes(words[first][2], first == 0):
             if first - start > 5 or words[first][2] in lexicon.NO_NOUN - lexicon.DETERMINERS:
                 return None
             first += 1
@@ -239,9 +233,17 @@ class People:
             return None
         span = words[first][0], words[last - 1][1]
         found = self.named(words[first:last])
-        if found is None and last - first == 1 and words[first][2] in self._single:
+        verb = last < len(words) and words[last][2][0].islower()
+        if found is None and verb and last - first == 1 and words[first][2] in self._single:
             found = span
         return found and (found, span)
+
+
+    def _describes(self, word: str, begins: bool) -> bool:
+        """True for a word that may stand before a name: "Veteran", where a sentence begins."""
+        if word[0].islower() or word in lexicon.NO_NAME:
+            return True
+        return begins and bare(word) not in self._by_word and word not in self._single
 
 
 def _after_introduction(words: Sequence[Word]) -> int:

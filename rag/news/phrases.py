@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rag.news import lexicon
 
@@ -24,6 +25,7 @@ _WORD = re.compile(
     r"(?:Mr|Mrs|Ms|Dr|Sens?|Reps?|Gov|Gen|Lt|Col|Maj|Sgt|Capt|Adm|Prof|Rev|Jr|Sr|St|Det|Supt)\.|"
     r"\d+(?:[.,]\d+)+|\w+(?:[’'&.-]\w+)*[’']?|[^\w\s]|\n"
 )
+_ENDING = re.compile(r"[’']s?$|\.$")
 _POSSESSIVE = ("’s", "'s", "s’", "s'", "z’")
 _LONGEST_NICKNAME = 19
 _LONGEST = 16  # words of a phrase
@@ -39,7 +41,7 @@ def words_of(text: str, start: int, end: int) -> list[Word]:
 
 def is_capital(word: str) -> bool:
     """True if the word begins with a capital, an Arabic article aside."""
-    return word[0].isupper() or word.startswith(("al-", "el-"))
+    return word[0].isupper() or word[1:3] == "l-"
 
 
 def is_possessive(word: str) -> bool:
@@ -47,11 +49,13 @@ def is_possessive(word: str) -> bool:
     return word.endswith(_POSSESSIVE)
 
 
+@lru_cache(maxsize=10_000)
 def bare(word: str) -> str:
     """Lower case, without the possessive or a full stop."""
-    return re.sub(r"[’']s?$|\.$", "", word.lower())
+    return _ENDING.sub("", word.lower())
 
 
+@lru_cache(maxsize=10_000)
 def can_speak(head: str) -> bool:
     """True for a noun that means a person or a body: "officials", "ministry"."""
     return bool(lexicon.BODY.match(head) or lexicon.ROLE.match(head))
