@@ -101,7 +101,7 @@ BODY = re.compile(
     r"union|association|campaign|office|study|report|lawsuit|statement|staff|league|organi[sz]ation|"
     r"network|service|council|committee|commission|paper|newspaper|outlet|site|website|letter|party|"
     r"release|airline|suit|complaint|indictment|filing|memo|affidavit|ruling|warrant|brand|magazine|"
-    r"theater|theatre|university|school|review|survey|analysis|poll|investigation|contract|law|bill|code|board|message|"
+    r"theater|theatre|embassy|hospital|charity|charitie|watchdog|regulator|parliament|tribunal|university|school|review|survey|analysis|poll|investigation|contract|law|bill|code|board|message|panel|jury|institute|foundation|firm|"
     r"bank|center|order|tweet|post|book|document|newsletter|broadcaster)s?$"
 )
 ROLE = re.compile(

@@ -233,6 +233,10 @@ class People:
             return None
         span = words[first][0], words[last - 1][1]
         found = self.named(words[first:last])
+        if found is None:  # "Japanese midfielder Yui Hasegawa"
+            k = next((k for k in range(last, len(words)) if not words[k][2].islower()), last)
+            if last < k < last + 4 and is_capital(words[k][2]) and can_speak(words[k - 1][2]):
+                return self._subject(words, k)
         verb = last < len(words) and words[last][2][0].islower()
         if found is None and verb and last - first == 1 and words[first][2] in self._single:
             found = span

@@ -193,7 +193,7 @@ def _phrase_ending(words: Sequence[Word], j: int) -> Part | None:
         name = name_ending(words, j)
         if name is None or not _is_described(words, name[0]):
             return name
-    elif low in lexicon.NO_NOUN and low not in _INDEFINITE:
+    elif low in lexicon.NO_NOUN and low not in _INDEFINITE and words[j - 2][2] != "of":
         return None
     return _description_ending(words, j)
 
