@@ -122,7 +122,7 @@ def _plain(words: Sequence[Word], i: int, verb: Part, kind: str, seen: bool) -> 
     left = skipped_left(words, i)
     if left is None or _at(words, end) in ("into", "off"):
         return None
-    if _at(words, end) == "to" and word == "said":  # "said to be shut"
+    if _at(words, end) == "to" and _at(words, end + 1) in ("be", "have"):  # "said to be shut"
         return None
     subject = subject_before(words, i)
     if subject is None:
@@ -155,8 +155,10 @@ def _participle(words: Sequence[Word], i: int, kind: str) -> Frame | None:
     if before in ("is", "are", "was", "were") and (subject := subject_before(words, i - 1)):
         return Frame(subject, (i - 1, i + 1), (subject[0], i + 1), kind)
     subject = subject_before(words, i)
-    if subject and _at(words, subject[0] - 1) == "with":
-        return Frame(subject, (i, i + 1), (subject[0] - 1, i + 1), kind)
+    if subject:
+        first = subject[0] - (_at(words, subject[0] - 1) in lexicon.DETERMINERS)
+        if _at(words, first - 1) == "with":
+            return Frame((first, subject[1]), (i, i + 1), (first - 1, i + 1), kind)
     left = skipped_left(words, i)
     if not left:
         return None
@@ -320,7 +322,8 @@ def said_by(words: Sequence[Word], frame: Frame, first: int, last: int) -> list[
     aside = begin > 0 and _at(words, begin - 1) in _ASIDES
     if has_left and frame.subject is not None and (
         quoted or frame.inverted
-        or (aside and is_tail(words, after, last) and _at(words, right - 1) != "that")
+        or (aside and is_tail(words, after, last) and _at(words, right - 1) != "that"
+            and not _is_quotation(words, after))
     ):  # fmt: skip
         return _around(words, (first, left), (after, last), quoted)
     if has_left and aside and goes_on and not _is_quotation(words, after + 1):

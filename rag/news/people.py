@@ -218,12 +218,17 @@ class People:
             found = self._of_pronoun(pronoun)
             return found and (found, words[first][:2])
         start = first
-        while first < len(words) and self._describes(words[first][2], first == 0):
+        while first < len(words) and (
+            words[first][2][0].islower() or words[first][2] in lexicon.NO_NAME
+        ):
             if first - start > 5 or words[first][2] in lexicon.NO_NOUN - lexicon.DETERMINERS:
                 return None
             first += 1
         if first > start + 1 and not can_speak(bare(words[first - 1][2])):
             return None  # "visitors saw Mount Hood", unlike "the spokesman Anna Lind"
+        return self._name_at(words, first)
+
+    def _name_at(self, words: Sequence[Word], first: int) -> tuple[_Span, _Span] | None:
         last = first
         while last < len(words) and (
             is_capital(words[last][2]) or words[last][2] in lexicon.PARTICLES
@@ -232,22 +237,13 @@ class People:
         if last == first:
             return None
         span = words[first][0], words[last - 1][1]
-        found = self.named(words[first:last])
-        if found is None:  # "Japanese midfielder Yui Hasegawa"
-            k = next((k for k in range(last, len(words)) if not words[k][2].islower()), last)
-            if last < k < last + 4 and is_capital(words[k][2]) and can_speak(words[k - 1][2]):
-                return self._subject(words, k)
-        verb = last < len(words) and words[last][2][0].islower()
-        if found is None and verb and last - first == 1 and words[first][2] in self._single:
-            found = span
-        return found and (found, span)
-
-
-    def _describes(self, word: str, begins: bool) -> bool:
-        """True for a word that may stand before a name: "Veteran", where a sentence begins."""
-        if word[0].islower() or word in lexicon.NO_NAME:
-            return True
-        return begins and bare(word) not in self._by_word and word not in self._single
+        if found := self.named(words[first:last]):
+            return found, span
+        k = next((k for k in range(last, len(words)) if not words[k][2].islower()), last)
+        if last < k < last + 4 and is_capital(words[k][2]) and can_speak(words[k - 1][2]):
+            return self._name_at(words, k)  # "Japanese midfielder Yui Hasegawa"
+        one = last == first + 1 and words[first][2] in self._single
+        return (span, span) if one and last < k else None
 
 
 def _after_introduction(words: Sequence[Word]) -> int:

@@ -185,7 +185,12 @@ def _phrase_ending(words: Sequence[Word], j: int) -> Part | None:
         return j - 1, j
     if low.endswith("-year-old"):
         return _description_ending(words, j)
-    if low in lexicon.CONTRACTED or not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NO_SUBJECT:
+    if (
+        low in lexicon.CONTRACTED
+        or not (last[0].isalpha() or last[0] == "@")
+        or last[-1] in "’'"
+        or low in _NO_SUBJECT
+    ):
         return None
     if is_capital(last):
         if low in _INDEFINITE:
@@ -289,22 +294,31 @@ def source(words: Sequence[Word], end: int) -> Part | None:
     return None
 
 
-def subject_first(words: Sequence[Word]) -> Part | None:
-    """The name or description with which a sentence begins."""
+def subject_first(words: Sequence[Word]) -> Sequence[Word]:
+    """The name or description with which a sentence begins, or goes on after its first comma."""
+    comma = next((k for k in range(min(_LONGEST, len(words))) if words[k][2] == ","), -1)
     first = int(words[0][2] in ("But", "And"))
-    k = first + (first < len(words) and words[first][2].lower() in lexicon.DETERMINERS)
+    return _first_phrase(words[first:]) or _first_phrase(words[comma + 1 :] if comma > 0 else ())
+
+
+def _first_phrase(words: Sequence[Word]) -> Sequence[Word]:
+    if not words:
+        return ()
+    k = int(words[0][2].lower() in lexicon.DETERMINERS)
     last = k
     while last < len(words) and is_capital(words[last][2]):
         last += 1
-    if last > k:
-        one = last - first == 1 and not words[k][2].isupper()  # "Examples include"
-        return None if one or words[k][2] in lexicon.NO_NAME else (first, last)
-    for last in range(k, min(k + 6, len(words) - 1)):
-        if words[last][2] in lexicon.NO_NOUN:
-            return None
-        if can_speak(words[last][2]) and not can_speak(words[last + 1][2]):
-            return first, last + 1
-    return None
+    if last > k and not is_possessive(words[last - 1][2]):
+        one = last == 1 and not words[k][2].isupper()  # "Examples include"
+        return () if one or words[k][2] in lexicon.NO_NAME else words[:last]
+    if last == 0:
+        return ()
+    for end in range(last, min(last + 6, len(words) - 1)):
+        if words[end][2] in lexicon.NO_NOUN:
+            return ()
+        if can_speak(words[end][2]) and not can_speak(words[end + 1][2]):
+            return words[: end + 1]
+    return ()
 
 
 def subject_after(words: Sequence[Word], i: int) -> Part | None:
@@ -342,6 +356,8 @@ def _goes_on(words: Sequence[Word], i: int, k: int) -> bool:
     if low in lexicon.PREPOSITIONS | {"the", "and"}:
         follows = words[k + 1][2] if k + 1 < len(words) else "."
         return low in ("of", "for", "the", "and") and (is_capital(follows) or follows == "the")
+    if k + 1 < len(words) and is_capital(words[k + 1][2]):
+        return True  # "Panthers forward Matthew Tkachuk"
     return low.endswith("s") or low in lexicon.PARTICLES or bool(lexicon.ROLE.match(low))
 
 

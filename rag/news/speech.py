@@ -113,7 +113,7 @@ class _Reading:
         joined: list[tuple[int, int]] = []
         for start, end in sentences:
             inside = bisect_left(self.outer, start, key=_left) - 1
-            asked = self.text[start - 3 : start - 2] in ("?", "!")  # "“Why?” Khan asked Lind."
+            asked = self.text[start - 3 : start - 2] in ("?", "!", ",")  # "“Why?” Khan asked Lind."
             if joined and inside >= 0 and self.outer[inside].right + 2 * asked > start:
                 joined[-1] = (joined[-1][0], max(end, self.outer[inside].right))
             else:
@@ -128,7 +128,10 @@ class _Reading:
             if words:
                 if "\n" in self.text[ended:start] and voice is not None and not voice.speaks:
                     voice = None  # whom a paragraph is about does not speak in the next
-                voice = self._read(words, voice)
+                own = self._read(words, voice)
+                aside = self.text[end : end + 1] == "\n" and self.text[end - 1].isalnum()
+                if own is not None or not aside:  # a line without a full stop is a heading or link
+                    voice = own
                 ended = end
         for quotation in self.outer:
             self._inside(quotation)
@@ -153,15 +156,7 @@ class _Reading:
 
     def _read(self, words: list[Word], before: _Voice | None) -> _Voice | None:
         """Read a sentence; ``before`` is the voice of the one before it. Returns its own."""
-        opening = self.people.opening(words)
-        subject = None
-        if opening is not None:
-            subject = _Voice(*opening, (words[0][0], words[0][0]))
-            self.people.heard(subject.speaker)
-        elif first := subject_first(words):
-            part = words[slice(*first)]
-            if found := self.people.speaker(part):
-                subject = _Voice(found, (part[0][0], part[-1][1]), (words[0][0], words[0][0]))
+        subject = self._subject(words)
         voice: _Voice | None = None  # of the last frame that is not inside another's clause
         free, since = 0, len(self.found)
         framed = list(frames(words))
@@ -192,6 +187,16 @@ class _Reading:
             if len(self.found) > mark:
                 self.people.heard(own.speaker)
         return self._unframed(words, before, voice, subject)
+
+    def _subject(self, words: list[Word]) -> _Voice | None:
+        """The subject with which a sentence begins, as a voice that does not speak."""
+        opening = self.people.opening(words)
+        if opening is not None:
+            self.people.heard(opening[0])
+        elif part := subject_first(words):
+            found = self.people.speaker(part)
+            opening = found and (found, (part[0][0], part[-1][1]))
+        return opening and _Voice(*opening, (words[0][0], words[0][0]))
 
     def _voice(self, words: list[Word], frame: Frame, before: _Voice | None) -> _Voice | None:
         """Who speaks in a frame; ``before`` speaks in one without a subject."""
