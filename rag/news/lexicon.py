@@ -54,16 +54,11 @@ DAYS = _set(
     "july august september october november december morning afternoon evening night week month year"
 )
 BEFORE_DAYS = _set("on last late early this in earlier")
-OCCASIONS = _set(  # "in a statement"
-    "statement interview tweet post email e-mail letter speech video conference release briefing "
-    "message hearing text podcast call thread report filing memo press appearance episode testimony"
-)
 ROYAL = _set(
     "king queen prince princess pope sir dame lord lady duke duchess saint st sister father"
 )
 PARTICLES = _set("de al bin van von der la del el ibn da dos")
 ENDS_SUBJECT = AUXILIARIES | DAYS | (SUBORDINATORS - {"and"})
-INTRODUCES = PREPOSITIONS | SUBORDINATORS | {"during", "despite", "following"}
 IN_SUBJECT = _set("of for and at with from")
 TITLES = _set(
     "president vice prime minister chancellor king queen prince princess pope senator "

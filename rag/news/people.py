@@ -204,7 +204,7 @@ class People:
         """(full form, mention) of whoever is subject at the beginning of a sentence, or after its
         first comma."""
         comma = next((k for k in range(min(_NEAR, len(words))) if words[k][2] == ","), -1)
-        first = _after_introduction(words)
+        first = _after_dateline(words)
         if words[0][2].lower() in lexicon.SUBORDINATORS and (named := self._subject(words, 1)):
             self.heard(named[0])  # "When Lind looks back, she …"
         return self._subject(words, first) or (
@@ -246,14 +246,10 @@ class People:
         return (span, span) if one and last < k else None
 
 
-def _after_introduction(words: Sequence[Word]) -> int:
-    """Past "PARIS, France —" and "After the vote,"."""
+def _after_dateline(words: Sequence[Word]) -> int:
+    """Past "PARIS, France —"."""
     dash = next((k for k in range(1, min(9, len(words))) if words[k][2] in "—–"), 0)
-    first = dash + 1 if dash and words[0][2].isupper() else 0
-    if first < len(words) and words[first][2].lower() in lexicon.INTRODUCES:
-        comma = next((k for k in range(1, min(_NEAR, len(words))) if words[k][2] == ","), 0)
-        return comma + 1
-    return first
+    return dash + 1 if dash and words[0][2].isupper() else 0
 
 
 def _role(word: str) -> str:

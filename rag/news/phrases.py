@@ -101,10 +101,6 @@ def _without_adverbial(words: Sequence[Word], j: int) -> int:
         return next((k for k in range(j - 2, max(-1, j - 25), -1) if words[k][2] == "("), j)
     if word.isdigit() and j > 1 and words[j - 2][2].lower() in ("in", "since"):
         return j - 2
-    if word in lexicon.OCCASIONS:
-        for k in range(j - 3, max(0, j - 8), -1):
-            if words[k][2].lower() in ("in", "at", "during", "via", "on"):
-                return k if words[k + 1][2] in lexicon.DETERMINERS else j
     return j
 
 
