@@ -89,7 +89,7 @@ NO_NAME = _set(  # capitalised only because a sentence begins
     "Then Now Yet Still Also Though Because During Until Asked Speaking Earlier Later Last Just "
     "Even Only Other Another One Two Three More Under Over About According Once Like Among Instead Given Can Will Could "
     "Should Would Does Did Do Is Are Was Were Has Have Had Being Having Add Read More Watch See Photo "
-    "Not Two Four Five Let Why Please Thank"
+    "Not Two Four Five Let Why Please Thank Per"
 )
 BODY = re.compile(
     r"(?:police|ministry|government|administration|department|agency|company|team|group|court|"
