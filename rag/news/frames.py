@@ -23,6 +23,7 @@ from rag.news.phrases import (
     subject_before,
 )
 
+_STARTS = lexicon.VERBS.keys() | lexicon.PHRASE_STARTS | {"according", "per", "—", "–", "-"}
 _CLOSES = frozenset(",.;:—–(?!")
 _ASIDES = frozenset(",—–")
 _BEGINS_OWN = frozenset("and but while though although whereas ;".split())
@@ -50,6 +51,8 @@ def frames(words: Sequence[Word]) -> Iterator[Frame]:
     seen = False
     for i, (_, _, word) in enumerate(words):
         low = word.lower()
+        if low not in _STARTS and low[-2:] != "ed":
+            continue
         frame = _fixed(words, i, low)
         if frame is None and (word == low or i == 0):
             frame = _with_verb(words, i, low, seen)
@@ -81,7 +84,9 @@ def _fixed(words: Sequence[Word], i: int, word: str) -> Frame | None:
         ends, verb = None, (i, i + 2)
     elif word in lexicon.PASSIVE and after == "by":
         ends, verb = ("to", "as"), (i, i + 2)
-    elif word in ("—", "–") and i == 1 and _is_quotation(words, 0):
+    elif word == "per" and (i == 0 or _at(words, i - 1) == ",") and is_capital(after):
+        ends, verb = (".", ","), (i, i + 1)
+    elif word in ("—", "–", "-") and (i == 0 or (i == 1 and _is_quotation(words, 0))):
         ends, verb = (".", ","), (i, i + 1)
     elif i == 0 and word in lexicon.VERBS and word.endswith(("ed", "said", "wrote")):
         ends, verb = (":", ","), (0, 1)  # "Added Lind: █"
@@ -96,14 +101,14 @@ def _fixed(words: Sequence[Word], i: int, word: str) -> Frame | None:
 def _with_verb(words: Sequence[Word], i: int, word: str, seen: bool) -> Frame | None:
     phrase = _phrase(words, i)
     kind = "clause" if phrase else lexicon.VERBS.get(word)
+    if kind is None and word.endswith("ed") and _at(words, i + 1) in _CLOSES:
+        kind = "beside"  # "█ the coach beamed."
     if kind is None or (word in lexicon.PASSIVE and _at(words, i + 1) == "by"):
-        return None
-    if kind == "beside" and not any(_is_quotation(words, k) for k in range(max(0, i - 6), i)):
         return None
     if word.endswith("ing") and not phrase:
         return _participle(words, i, kind)
     first, end = i, i + (len(phrase) or 1)
-    while first > 0 and words[first - 1][2] in ("has", "have", "had"):
+    while first > 0 and words[first - 1][2] in ("has", "have", "had", "having"):
         first -= 1
     verb = first, end
     return _inverted(words, i, verb, kind) or _plain(words, i, verb, kind, seen)
@@ -112,10 +117,12 @@ def _with_verb(words: Sequence[Word], i: int, word: str, seen: bool) -> Frame | 
 def _plain(words: Sequence[Word], i: int, verb: Part, kind: str, seen: bool) -> Frame | None:
     """ "Anna Lind said", "and said"."""
     word, end = words[i][2].lower(), verb[1]
+    if kind == "beside" and not any(_is_quotation(words, k) for k in range(max(0, i - 6), i)):
+        return None
     left = skipped_left(words, i)
     if left is None or _at(words, end) in ("into", "off"):
         return None
-    if _at(words, end) == "to" and word == "said":  # "said to be shut"
+    if _at(words, end) == "to" and _at(words, end + 1) in ("be", "have"):  # "said to be shut"
         return None
     subject = subject_before(words, i)
     if subject is None:
@@ -124,10 +131,10 @@ def _plain(words: Sequence[Word], i: int, verb: Part, kind: str, seen: bool) -> 
     beside = _quotation_ends(words, begin) and (
         word not in lexicon.BASE or _at(words, end) in _CLOSES  # not "█ Republican state Rep."
     )
-    if not beside and not _may_tell(words, subject, verb, kind):
+    if not beside and (kind == "beside" or not _may_tell(words, subject, verb, kind)):
         return None
-    if _at(words, subject[0] - 1) == "what":  # "what he said they were"
-        return None
+    if _at(words, subject[0] - 1) == "what" and not _is_quotation(words, end):
+        return None  # "what he said they were"
     if is_possessive(words[subject[1] - 1][2]) and word not in ("said", "says", "told"):
         return None
     return Frame(subject, verb, (begin, end), kind)
@@ -148,14 +155,17 @@ def _participle(words: Sequence[Word], i: int, kind: str) -> Frame | None:
     if before in ("is", "are", "was", "were") and (subject := subject_before(words, i - 1)):
         return Frame(subject, (i - 1, i + 1), (subject[0], i + 1), kind)
     subject = subject_before(words, i)
-    if subject and _at(words, subject[0] - 1) == "with":
-        return Frame(subject, (i, i + 1), (subject[0] - 1, i + 1), kind)
+    if subject:
+        first = subject[0] - (_at(words, subject[0] - 1) in lexicon.DETERMINERS)
+        if _at(words, first - 1) == "with":
+            return Frame((first, subject[1]), (i, i + 1), (first - 1, i + 1), kind)
     left = skipped_left(words, i)
     if not left:
         return None
     if words[left - 1][2] in lexicon.BEFORE_PARTICIPLE:
         return Frame(None, (i, i + 1), (left - 1, i + 1), kind)
-    if words[i][2] in ("saying", "stating", "arguing", "claiming") and before[0].isalpha():
+    told = words[i][2] in ("saying", "stating", "arguing", "claiming")
+    if (told or _is_quotation(words, i + 1)) and before[0].isalpha():
         return Frame(None, (i, i + 1), (left, i + 1), kind)
     return None
 
@@ -163,17 +173,20 @@ def _participle(words: Sequence[Word], i: int, kind: str) -> Frame | None:
 def _inverted(words: Sequence[Word], i: int, verb: Part, kind: str) -> Frame | None:
     """ "█ said Anna Lind"; "…, said Anna Lind"."""
     quoted = _quotation_ends(words, i)
-    if not quoted and (_at(words, i - 1) != "," or words[i][2] not in ("said", "says")):
+    if not quoted and (_at(words, i - 1) != "," or kind == "quote" or verb[0] != i):
         return None
     found = subject_after(words, verb[1])
     if found is None:
         return None
+    if kind != "anyone" and words[i][2] != "reads" and not plausible(words[slice(*found)]):
+        return None
     follows = _at(words, found[1])
     if quoted:
         ends = is_tail(words, found[1], len(words)) or follows in _CLOSES
-        ends = ends and (kind == "anyone" or plausible(words[slice(*found)]))
-    else:
+    elif words[i][2] in ("said", "says"):
         ends = follows == "." or _is_inverted_clause(words, i, found)
+    else:
+        ends = follows == "." and words[i][2].endswith(("ed", "wrote"))
     return Frame(found, verb, (i, found[1]), kind) if ends else None
 
 
@@ -201,13 +214,17 @@ def _modified(words: Sequence[Word], first: int) -> int:
     """Where a subject begins with what describes it: "█ defensive tackle Harrison Phillips"."""
     begin = first
     while begin > 0 and first - begin < 10 and words[begin - 1][2][0].isalnum():
+        if words[begin - 1][2].lower() in lexicon.NO_DESCRIPTION:
+            return first
         begin -= 1
     return begin if begin and words[begin - 1][2][0] in HIDDEN + "," else first
 
 
 def _may_tell(words: Sequence[Word], subject: Part, verb: Part, kind: str) -> bool:
     if kind != "anyone" and not plausible(words[slice(*subject)]):
-        return False
+        that = _at(words, verb[1]) == "that"  # "the contract states that █"
+        if kind != "clause" or not _is_quotation(words, verb[1] + that):
+            return False
     if words[verb[0]][2] in lexicon.TELL and _is_quotation(words, verb[1]):
         return False  # "the numbers tell █"
     return _tells(words, verb[1] - 1, verb[1])
@@ -219,6 +236,8 @@ def _tells(words: Sequence[Word], i: int, end: int) -> bool:
     if verb not in lexicon.NOUNS_TOO | lexicon.FACTS or after == "that":
         return True
     if _is_quotation(words, end) or (after in (",", ":") and _is_quotation(words, end + 1)):
+        return True
+    if "that" in (words[k][2] for k in range(end, min(end + 3, len(words)))):
         return True
     if verb not in lexicon.FACTS or after == "to":
         return False
@@ -255,7 +274,7 @@ def begins_own(words: Sequence[Word], frame: Frame) -> bool:
     if is_passive(words, frame):
         return False
     before = _at(words, frame.span[0] - 1)
-    if frame.subject is None or before in _BEGINS_OWN:
+    if frame.subject is None or before in _BEGINS_OWN or words[frame.span[0]][2] == "with":
         return True
     return before in _ASIDES and is_tail(words, frame.span[1], len(words))
 
@@ -284,6 +303,7 @@ def said_by(words: Sequence[Word], frame: Frame, first: int, last: int) -> list[
     left = begin
     while left > first and words[left - 1][2] in lexicon.TRIMMED:
         left -= 1
+    left = _apposed_from(words, first, left)
     quoted = left > first and _is_quotation(words, left - 1)
     has_left = quoted or sum(w[0].isalnum() for *_, w in words[first:left]) > 3
     if begin > first and words[begin - 1][2] in ("and", "but", "while"):
@@ -294,19 +314,33 @@ def said_by(words: Sequence[Word], frame: Frame, first: int, last: int) -> list[
     right = _clause_start(words, after, last)
     more = any(w[0].isalnum() or w[0] == HIDDEN for *_, w in words[right:last])
     goes_on = after < last and words[after][2] == "," and more
-    if words[frame.verb[0]][2].lower() == "according":
+    if words[frame.verb[0]][2].lower() in ("according", "per"):
         if has_left:
             return [(first, last if goes_on and not quoted else left)]
         comma = next((k for k in range(after, last) if words[k][2] == ","), None)
         return [] if comma is None else [(comma + 1, last)]
     aside = begin > 0 and _at(words, begin - 1) in _ASIDES
     if has_left and frame.subject is not None and (
-        quoted or frame.inverted or (aside and is_tail(words, after, last))
+        quoted or frame.inverted
+        or (aside and is_tail(words, after, last) and _at(words, right - 1) != "that"
+            and not _is_quotation(words, after))
     ):  # fmt: skip
         return _around(words, (first, left), (after, last), quoted)
     if has_left and aside and goes_on and not _is_quotation(words, after + 1):
         return [(first, last)]
     return [(right, last)] if more else []
+
+
+def _apposed_from(words: Sequence[Word], first: int, left: int) -> int:
+    """Where the words before a frame that only describe its subject begin, if they follow a
+    quotation: "█ Khan’s wife, Lind, said"."""
+    for k in range(left, max(first, left - 12), -1):
+        if _is_quotation(words, k - 1):
+            return k
+        word = words[k - 1][2].lower()
+        if word in lexicon.NO_DESCRIPTION or word in lexicon.VERBS or word in ".;:":
+            return left
+    return left
 
 
 def _around(words: Sequence[Word], before: Part, after: Part, quoted: bool) -> list[Part]:

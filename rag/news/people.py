@@ -27,6 +27,9 @@ _Who = tuple[str, str]  # first and last word of a full name, bare
 _Span = tuple[int, int]  # (start, end) in the text
 _MANY = 20  # people of one name; among more nobody is singled out
 _NEAR = 25  # words around a name that may say what its bearer's role is
+_POSSESSIVE = re.compile(r"(?<=\w)[’']s$")
+_WITHIN = re.compile(r"[a-z] ([A-Z]\w+)")  # a capital that begins no sentence
+_INDEFINITE = ("a", "an", "one", "another")
 _HEARD = 8  # subjects and speakers that a pronoun may still mean
 
 
@@ -67,8 +70,15 @@ class People:
         self._gender: dict[_Who, str] = {}
         self._heard: list[_Span] = []
         words = words_of(text, 0, len(text))
-        for first, last in _full_names(words):
-            who = _who(words[first:last])
+        names = [(*part, _who(words[slice(*part)])) for part in _full_names(words)]
+        teams = {  # "the Blue Hens"
+            who
+            for first, _, who in names
+            if first and words[first - 1][2] in ("the", "The") and who[1][-1] == "s"
+        }
+        for first, last, who in names:
+            if who in teams:
+                continue
             end = words[last - 1][1]
             while text[end - 1] in "’'" or text[end - 2 : end] in ("’s", "'s"):
                 end -= 1
@@ -76,6 +86,7 @@ class People:
             for word in (*who, who[1].split()[0]):
                 self._by_word[word].add(who)
             self._learn_roles(words, first, last, who)
+        self._single = set(_WITHIN.findall(text))  # "Drake", though he has no other name
         self._fullest = {who: _longest(spans) for who, spans in self._full.items()}
 
     def _learn_roles(self, words: Sequence[Word], first: int, last: int, who: _Who) -> None:
@@ -100,8 +111,14 @@ class People:
     def speaker(self, words: Sequence[Word]) -> _Span | None:
         """The fullest form of a subject; None for a pronoun that fits nobody."""
         first = words[0][2]
-        if len(words) == 1 and first.lower() in lexicon.PRONOUNS:
-            return self._of_pronoun(first.lower())
+        start, end, last = words[-1]
+        if owner := _POSSESSIVE.search(last):
+            words = [*words[:-1], (start, end - len(owner[0]), last[: owner.start()])]
+        pronoun = lexicon.NOMINATIVE.get(first.lower(), first.lower())
+        if len(words) == 1 and pronoun in lexicon.PRONOUNS:
+            return self._of_pronoun(pronoun)
+        if first.lower() == "the" and any(w.endswith("-year-old") for *_, w in words):
+            return self._of_pronoun(_gender_of(words[-1][2]) or "he") or self._of_pronoun("she")
         found = None
         if all(is_capital(w) or w in lexicon.PARTICLES for *_, w in words):
             found = self.named(words)
@@ -162,6 +179,8 @@ class People:
                 return span if pronoun in fits else None  # things are many: only the last one
             if pronoun in fits and "it" in fits:
                 maybe = maybe or span  # a single name, of a person or of a country
+            elif pronoun in fits and name[0][2].lower() in _INDEFINITE:
+                maybe = maybe or span
             elif pronoun in fits:
                 self._gender.setdefault(_who(name), pronoun)
                 return span
@@ -182,8 +201,17 @@ class People:
         return _fits_description(bare(head))
 
     def opening(self, words: Sequence[Word]) -> tuple[_Span, _Span] | None:
-        """(full form, mention) of the person who is subject at the beginning of a sentence."""
-        first = _after_introduction(words)
+        """(full form, mention) of whoever is subject at the beginning of a sentence, or after its
+        first comma."""
+        comma = next((k for k in range(min(_NEAR, len(words))) if words[k][2] == ","), -1)
+        first = _after_dateline(words)
+        if words[0][2].lower() in lexicon.SUBORDINATORS and (named := self._subject(words, 1)):
+            self.heard(named[0])  # "When Lind looks back, she …"
+        return self._subject(words, first) or (
+            self._subject(words, comma + 1) if comma >= first else None
+        )
+
+    def _subject(self, words: Sequence[Word], first: int) -> tuple[_Span, _Span] | None:
         if first >= len(words):
             return None
         if (pronoun := words[first][2].lower()) in ("he", "she", "they"):
@@ -198,23 +226,30 @@ class People:
             first += 1
         if first > start + 1 and not can_speak(bare(words[first - 1][2])):
             return None  # "visitors saw Mount Hood", unlike "the spokesman Anna Lind"
+        return self._name_at(words, first)
+
+    def _name_at(self, words: Sequence[Word], first: int) -> tuple[_Span, _Span] | None:
         last = first
         while last < len(words) and (
             is_capital(words[last][2]) or words[last][2] in lexicon.PARTICLES
         ):
             last += 1
-        found = self.named(words[first:last])
-        return found and (found, (words[first][0], words[last - 1][1]))
+        if last == first:
+            return None
+        span = words[first][0], words[last - 1][1]
+        if found := self.named(words[first:last]):
+            return found, span
+        k = next((k for k in range(last, len(words)) if not words[k][2].islower()), last)
+        if last < k < last + 4 and is_capital(words[k][2]) and can_speak(words[k - 1][2]):
+            return self._name_at(words, k)  # "Japanese midfielder Yui Hasegawa"
+        one = last == first + 1 and words[first][2] in self._single
+        return (span, span) if one and last < k else None
 
 
-def _after_introduction(words: Sequence[Word]) -> int:
-    """Past "PARIS, France —" and "After the vote,"."""
+def _after_dateline(words: Sequence[Word]) -> int:
+    """Past "PARIS, France —"."""
     dash = next((k for k in range(1, min(9, len(words))) if words[k][2] in "—–"), 0)
-    first = dash + 1 if dash and words[0][2].isupper() else 0
-    if first < len(words) and words[first][2].lower() in lexicon.INTRODUCES:
-        comma = next((k for k in range(1, min(_NEAR, len(words))) if words[k][2] == ","), 0)
-        return comma + 1
-    return first
+    return dash + 1 if dash and words[0][2].isupper() else 0
 
 
 def _role(word: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from rag.news import lexicon
 
@@ -24,10 +25,11 @@ _WORD = re.compile(
     r"(?:Mr|Mrs|Ms|Dr|Sens?|Reps?|Gov|Gen|Lt|Col|Maj|Sgt|Capt|Adm|Prof|Rev|Jr|Sr|St|Det|Supt)\.|"
     r"\d+(?:[.,]\d+)+|\w+(?:[’'&.-]\w+)*[’']?|[^\w\s]|\n"
 )
+_ENDING = re.compile(r"[’']s?$|\.$")
 _POSSESSIVE = ("’s", "'s", "s’", "s'", "z’")
 _LONGEST_NICKNAME = 19
 _LONGEST = 16  # words of a phrase
-_INDEFINITE = ("some", "many", "several", "most", "few", "both", "one", "others")
+_INDEFINITE = ("some", "many", "several", "most", "few", "both", "one", "others", "another", "two")
 _NO_SUBJECT = ("i", "we", "you", "nothing")
 _NOBODY = (*_NO_SUBJECT, "there", "so", "yes", "no")
 
@@ -38,8 +40,8 @@ def words_of(text: str, start: int, end: int) -> list[Word]:
 
 
 def is_capital(word: str) -> bool:
-    """True if the word begins with a capital."""
-    return word[0].isupper()
+    """True if the word begins with a capital, an Arabic article aside."""
+    return word[0].isupper() or word[1:3] == "l-"
 
 
 def is_possessive(word: str) -> bool:
@@ -47,11 +49,13 @@ def is_possessive(word: str) -> bool:
     return word.endswith(_POSSESSIVE)
 
 
+@lru_cache(maxsize=10_000)
 def bare(word: str) -> str:
     """Lower case, without the possessive or a full stop."""
-    return re.sub(r"[’']s?$|\.$", "", word.lower())
+    return _ENDING.sub("", word.lower())
 
 
+@lru_cache(maxsize=10_000)
 def can_speak(head: str) -> bool:
     """True for a noun that means a person or a body: "officials", "ministry"."""
     return bool(lexicon.BODY.match(head) or lexicon.ROLE.match(head))
@@ -97,10 +101,6 @@ def _without_adverbial(words: Sequence[Word], j: int) -> int:
         return next((k for k in range(j - 2, max(-1, j - 25), -1) if words[k][2] == "("), j)
     if word.isdigit() and j > 1 and words[j - 2][2].lower() in ("in", "since"):
         return j - 2
-    if word in lexicon.OCCASIONS:
-        for k in range(j - 3, max(0, j - 8), -1):
-            if words[k][2].lower() in ("in", "at", "during", "via", "on"):
-                return k if words[k + 1][2] in lexicon.DETERMINERS else j
     return j
 
 
@@ -118,6 +118,10 @@ def subject_before(words: Sequence[Word], i: int) -> Part | None:
 def _before_aside(words: Sequence[Word], close: int) -> Part | None:
     """The subject of which an aside tells more: "Anna Lind, 54, who leads the party, said"."""
     marks = [k for k in range(close - 1, max(-1, close - 60), -1) if words[k][2] == words[close][2]]
+    if not marks and close > 1 and is_capital(words[close - 1][2]):
+        return _phrase_ending(words, close) if is_capital(words[close - 2][2]) else None
+    # "the company, which has offices in Boston, Dallas and Austin, said"
+    marks.sort(key=lambda mark: words[mark + 1][2] not in ("who", "which", "whose"))
     for mark in marks[:6]:
         aside = words[mark + 1 : close]
         if aside and aside[0][2].lower() in lexicon.AUXILIARIES | {
@@ -133,6 +137,8 @@ def _before_aside(words: Sequence[Word], close: int) -> Part | None:
         found = _phrase_ending(words, mark)
         if found is None or (found[0] and words[found[0] - 1][2] in lexicon.PREPOSITIONS):
             continue
+        if words[close][2] != "," and found[0] > 1 and words[found[0] - 1][2] == ",":
+            return name_ending(words, found[0] - 1) or found  # "Lind, the head of it – 54 – said"
         if mark == marks[-1] or not _is_aside(words, mark):
             return found
     return None
@@ -173,13 +179,22 @@ def _phrase_ending(words: Sequence[Word], j: int) -> Part | None:
     low = last.lower()
     if low in lexicon.PRONOUNS:
         return j - 1, j
-    if not (last[0].isalpha() or last[0] == "@") or last[-1] in "’'" or low in _NO_SUBJECT:
+    if low.endswith("-year-old"):
+        return _description_ending(words, j)
+    if (
+        low in lexicon.CONTRACTED
+        or not (last[0].isalpha() or last[0] == "@")
+        or last[-1] in "’'"
+        or low in _NO_SUBJECT
+    ):
         return None
     if is_capital(last):
+        if low in _INDEFINITE:
+            return j - 1, j  # "Another said"
         name = name_ending(words, j)
         if name is None or not _is_described(words, name[0]):
             return name
-    elif low in lexicon.NO_NOUN and low not in _INDEFINITE:
+    elif low in lexicon.NO_NOUN and low not in _INDEFINITE and words[j - 2][2] != "of":
         return None
     return _description_ending(words, j)
 
@@ -203,6 +218,11 @@ def _description_ending(words: Sequence[Word], j: int) -> Part | None:
         k += 1
     if k > 2 and words[k - 1][2] == "and" and words[k - 3][2].lower() in lexicon.DETERMINERS:
         k -= 3  # "the mother and father of the child"
+    last = k
+    while last < j and is_capital(words[last][2]):
+        last += 1
+    if last - k > 1 and last < j and words[last][2] in lexicon.PREPOSITIONS:
+        return k, last  # "Anna Lind in her speech"
     if k >= j or words[k][2].lower() in lexicon.PREPOSITIONS or j - k > 10:
         return (j - 1, j) if can_speak(words[j - 1][2].lower()) else None
     return k, j
@@ -259,6 +279,44 @@ def _no_part_of_name(word: str) -> bool:
     return word in lexicon.NO_NAME and word != "The"
 
 
+def source(words: Sequence[Word], end: int) -> Part | None:
+    """Whom the words before ``end`` name as where something comes from: "a tip from police:"."""
+    for k in range(end - 1, max(-1, end - 8), -1):
+        if is_possessive(words[k][2]) and is_capital(words[k][2]) and k < end - 1:
+            return k, k + 1  # "Lind’s response:"
+        if words[k][2] in ("from", "by"):
+            found = subject_after(words, k + 1)
+            return found if found and found[1] == end else None
+    return None
+
+
+def subject_first(words: Sequence[Word]) -> Sequence[Word]:
+    """The name or description with which a sentence begins, or goes on after its first comma."""
+    comma = next((k for k in range(min(_LONGEST, len(words))) if words[k][2] == ","), -1)
+    first = int(words[0][2] in ("But", "And"))
+    return _first_phrase(words[first:]) or _first_phrase(words[comma + 1 :] if comma > 0 else ())
+
+
+def _first_phrase(words: Sequence[Word]) -> Sequence[Word]:
+    if not words:
+        return ()
+    k = int(words[0][2].lower() in lexicon.DETERMINERS)
+    last = k
+    while last < len(words) and is_capital(words[last][2]):
+        last += 1
+    if last > k and not is_possessive(words[last - 1][2]):
+        one = last == 1 and not words[k][2].isupper()  # "Examples include"
+        return () if one or words[k][2] in lexicon.NO_NAME else words[:last]
+    if last == 0:
+        return ()
+    for end in range(last, min(last + 6, len(words) - 1)):
+        if words[end][2] in lexicon.NO_NOUN:
+            return ()
+        if can_speak(words[end][2]) and not can_speak(words[end + 1][2]):
+            return words[: end + 1]
+    return ()
+
+
 def subject_after(words: Sequence[Word], i: int) -> Part | None:
     """The subject that follows ``words[i - 1]``: "said Anna Lind", "according to police"."""
     k = i
@@ -282,7 +340,7 @@ def _goes_on(words: Sequence[Word], i: int, k: int) -> bool:
     """True if a phrase that begins at ``i`` holds the word ``k``, too."""
     word = words[k][2]
     low = word.lower()
-    named = k > i and is_capital(words[k - 1][2])
+    named = k > i and is_capital(words[k - 1][2]) and not is_possessive(words[k - 1][2])
     if word[0] == HIDDEN:
         return named and len(word) <= _LONGEST_NICKNAME
     if not (word[0].isalnum() or word == "&") or low in lexicon.ENDS_SUBJECT:
@@ -294,6 +352,8 @@ def _goes_on(words: Sequence[Word], i: int, k: int) -> bool:
     if low in lexicon.PREPOSITIONS | {"the", "and"}:
         follows = words[k + 1][2] if k + 1 < len(words) else "."
         return low in ("of", "for", "the", "and") and (is_capital(follows) or follows == "the")
+    if k + 1 < len(words) and is_capital(words[k + 1][2]):
+        return True  # "Panthers forward Matthew Tkachuk"
     return low.endswith("s") or low in lexicon.PARTICLES or bool(lexicon.ROLE.match(low))
 
 

@@ -26,7 +26,7 @@ from rag.news.frames import (
     said_by,
 )
 from rag.news.people import People, same_speaker
-from rag.news.phrases import HIDDEN, TITLE, Word, words_of
+from rag.news.phrases import HIDDEN, TITLE, Word, source, subject_first, words_of
 from rag.news.quotations import Quotation, is_sentence, is_title, quotations
 
 __all__ = ["same_speaker", "speech_at", "speeches"]
@@ -113,7 +113,8 @@ class _Reading:
         joined: list[tuple[int, int]] = []
         for start, end in sentences:
             inside = bisect_left(self.outer, start, key=_left) - 1
-            if joined and inside >= 0 and self.outer[inside].right > start:
+            asked = self.text[start - 3 : start - 2] in ("?", "!", ",")  # "“Why?” Khan asked Lind."
+            if joined and inside >= 0 and self.outer[inside].right + 2 * asked > start:
                 joined[-1] = (joined[-1][0], max(end, self.outer[inside].right))
             else:
                 joined.append((start, end))
@@ -127,10 +128,14 @@ class _Reading:
             if words:
                 if "\n" in self.text[ended:start] and voice is not None and not voice.speaks:
                     voice = None  # whom a paragraph is about does not speak in the next
-                voice = self._read(words, voice)
+                own = self._read(words, voice)
+                aside = self.text[end : end + 1] == "\n" and self.text[end - 1].isalnum()
+                if own is not None or not aside:  # a line without a full stop is a heading or link
+                    voice = own
                 ended = end
         for quotation in self.outer:
             self._inside(quotation)
+        self._headings()
         return _nested(self.found)
 
     def _headline(self) -> None:
@@ -141,13 +146,17 @@ class _Reading:
             if known is not None:
                 self._add(_Voice(known, line.span(1), line.span(2)), line.span(3), direct=False)
 
+    def _headings(self) -> None:
+        """Attribute words that head a part of the article, and are said in it."""
+        said = {_letters(self.text[slice(*s.said)]): s for s in self.found if s.direct}
+        for q in self.outer:
+            speech = said.get(_letters(self.text[q.start : q.end]))
+            if q.left not in self.framed and speech is not None:
+                self.found.append(replace(speech, said=(q.start, q.end)))
+
     def _read(self, words: list[Word], before: _Voice | None) -> _Voice | None:
         """Read a sentence; ``before`` is the voice of the one before it. Returns its own."""
-        opening = self.people.opening(words)
-        subject = None
-        if opening is not None:
-            subject = _Voice(*opening, (words[0][0], words[0][0]))
-            self.people.heard(subject.speaker)
+        subject = self._subject(words)
         voice: _Voice | None = None  # of the last frame that is not inside another's clause
         free, since = 0, len(self.found)
         framed = list(frames(words))
@@ -158,6 +167,7 @@ class _Reading:
                 continue
             if since < len(self.found) and voice and is_reporter(words, frame, free):
                 self._report(since, own.mention)
+                self.people.heard(own.speaker)
                 continue
             nested = voice is not None and frame.span[0] < free
             stop = next((stop for stop in stops if stop > frame.span[0]), len(words))
@@ -177,6 +187,16 @@ class _Reading:
             if len(self.found) > mark:
                 self.people.heard(own.speaker)
         return self._unframed(words, before, voice, subject)
+
+    def _subject(self, words: list[Word]) -> _Voice | None:
+        """The subject with which a sentence begins, as a voice that does not speak."""
+        opening = self.people.opening(words)
+        if opening is not None:
+            self.people.heard(opening[0])
+        elif part := subject_first(words):
+            found = self.people.speaker(part)
+            opening = found and (found, (part[0][0], part[-1][1]))
+        return opening and _Voice(*opening, (words[0][0], words[0][0]))
 
     def _voice(self, words: list[Word], frame: Frame, before: _Voice | None) -> _Voice | None:
         """Who speaks in a frame; ``before`` speaks in one without a subject."""
@@ -258,28 +278,34 @@ class _Reading:
     ) -> _Voice | None:
         """Attribute quotations that no verb claims: they go on with the speech before them, or
         follow a colon. Returns the sentence's voice."""
+        begins = self.text[words[0][0] - 1 : words[0][0]] in ("", "\n")
         for n, (start, _, word) in enumerate(words):
             if word[0] != HIDDEN:
                 continue
             q = self.outer[bisect_right(self.outer, start, key=_left) - 1]
             after = words[n + 1][2] if n + 1 < len(words) else "."
-            if q.left in self.framed or after[0].isalnum() or after == ":":
+            goes_on = n == 0 and (after[0].isalnum() or after == ":")
+            if q.left in self.framed or (goes_on and begins):
                 continue
             if not is_sentence(self.text[q.start : q.end]):
                 continue
             previous = words[n - 1][2] if n else ""
-            own: _Voice | None = None
+            own = voice
             if n == 0 or (n == 1 and previous in ("And", "But")):
                 own = before
-            elif previous == ":" and all(w != "by" for *_, w in words[:n]):
-                own = voice or (subject if n < 8 else None)  # "Khan was clear: █"
-            elif previous[0] in HIDDEN + ".":
-                own = voice
+            elif previous in ":," and not voice and not source(words, n - 1):
+                own = subject  # "Khan was clear: █"
+            elif previous == ":" and not voice and (part := source(words, n - 1)):
+                found = self.people.speaker(words[slice(*part)])
+                own = found and _Voice(found, found, (start, start))
+            elif voice is None and before is not None and before.speaks and not begins:
+                own = before
             if own is not None:
                 self._add(own, (q.start, q.end), direct=True)
                 self.framed[q.left] = False
                 voice = voice or own
-        return voice or subject
+        kept = before if before is not None and before.speaks and not begins else None
+        return voice or subject or kept
 
     def _inside(self, outer: Quotation) -> None:
         """Attribute quotations inside a quotation, where it names who said them."""
@@ -299,6 +325,10 @@ class _Reading:
             for first, last in said_by(words, frame, 0, len(words)) if voice else ():
                 assert voice is not None
                 self._say(words[first:last], voice, "quote", inner)
+
+
+def _letters(words: str) -> str:
+    return words.lower().strip(" .,;:?!")
 
 
 def _left(quotation: Quotation) -> int:

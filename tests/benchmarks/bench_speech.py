@@ -6,8 +6,9 @@ A line of a label file: ``doc_id`` (the article's address), ``sha256`` of its te
 ``end`` of the words said (between the marks; of reported speech, the told clause), ``direct``,
 ``speaker`` as fully as the article names them (null: nobody, as for a scare quote or a title),
 ``also`` (other forms that are right) and ``speaker_at``. The rules were written on
-``quotations_2023.jsonl``; ``quotations_2022.jsonl`` is for measuring alone, and its failures are
-never printed.
+``quotations_2023.jsonl``, in rounds (``round``): each was drawn, labelled and scored before what it
+showed was mended. ``quotations_2022.jsonl`` is for measuring alone, and its failures are never
+printed.
 """
 
 from __future__ import annotations
