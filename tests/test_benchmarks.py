@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from rag.datatypes import Article, Difference
 from rag.reader.datasets import HELD_BACK, SQUAD_FORM, for_calibration, held_back
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 import bench_collections
+import bench_lookup
 import bench_retrieval
 import readme
 import systems
@@ -366,3 +368,41 @@ def test_the_table_of_peers_before_anything_is_measured(tmp_path, monkeypatch):
 def test_the_systems_measured_are_those_in_the_table():
     assert tuple(readme.SYSTEMS) == tuple(systems.SYSTEMS)
     assert tuple(readme.COLLECTIONS) == bench_collections.NAMES
+
+
+def article(doc_id: str, text: str) -> Article:
+    return Article(doc_id=doc_id, title="t", text=text)
+
+
+def test_the_news_is_multiplied_by_its_own_paragraphs():
+    news = [article("a", "one\n\ntwo\nthree"), article("b", "four\nfive")]
+    made = list(bench_lookup.multiplied(news, 7))
+    assert made[:2] == news
+    assert len({one.doc_id for one in made}) == len(made) == 7
+    assert [one.text.count("\n\n") + 1 for one in made[2:]] == [3, 2, 3, 2, 3]
+    for first, second in zip(made[2:6:2], made[3:6:2], strict=True):
+        lines = f"{first.text}\n\n{second.text}".split("\n\n")
+        assert sorted(lines) == ["five", "four", "one", "three", "two"]
+    assert list(bench_lookup.multiplied(news, 7)) == made
+
+
+def test_the_scan_counts_whole_words_whatever_the_case_of_the_first_letter():
+    scan = bench_lookup.Scan(["The “old” ferry", "old ferry sank", "ferry sank at nine"])
+    scan.read(article("a", 'So the "old" ferry\nsank. The "old" ferry, the "old" ferryman.'))
+    assert scan.places == {
+        "The “old” ferry": {"a": 2},
+        "old ferry sank": {},
+        "ferry sank at nine": {},
+    }
+
+
+def test_differences_explain_pasted_words_or_not():
+    def explained(*pairs: tuple[str, str]) -> bool:
+        differences = [Difference("words", quoted, stored) for quoted, stored in pairs]
+        return bench_lookup.explained("It sank, at ten.", "It had sunk at nine", differences)
+
+    assert explained(("sank", "had sunk"), ("ten", "nine"))
+    assert explained(("sank,", "had sunk"), ("ten", "nine"))
+    assert not explained(("ten", "nine"))
+    assert not explained(("sank", "had sunk"))
+    assert not explained(("ten", "nine"), ("sank", "had sunk"))

@@ -10,7 +10,7 @@ from rag.news.saying import Saying, read_saying
 from rag.news.stance import stance
 
 ARTICLES = {
-    "a.txt": "Anna Lind, the minister of transport, said the tunnel will open in May. Per Holm "
+    "a.txt": "Anna Lind, the minister of transport, said the tunnel will open in May. Jens Holm "
     "accused Lind of hiding the costs. “The tunnel is a mistake,” Holm told reporters.\n",
     "b.txt": "“Nobody asked the fishermen,” said Holm at the harbour. He warned that the tunnel "
     "would ruin the ferry. Birgit Sand was at the harbour, too, and listened.\n",
@@ -86,8 +86,8 @@ def test_the_words_of_somebody_and_not_words_about_them(tunnel):
     lind = tunnel.answer("What did Anna Lind say about the tunnel?")
     assert said(lind) == {("a.txt", "Anna Lind")}
     assert lind.short_answer == "the tunnel will open in May"
-    holm = tunnel.answer("What did Per Holm say?")
-    assert {speaker for _, speaker in said(holm)} == {"Per Holm", "Holm"}
+    holm = tunnel.answer("What did Jens Holm say?")
+    assert {speaker for _, speaker in said(holm)} == {"Jens Holm", "Holm"}
     assert {c.doc_id for c in holm.citations} == {"a.txt", "b.txt"}
 
 
@@ -106,7 +106,7 @@ def test_parties_are_set_side_by_side_under_lines_that_are_no_quotes(tunnel):
         ("Lind:", "Anna Lind"),
         ("Holm:", answer.citations[1].speaker),
     ]
-    assert answer.citations[1].speaker in {"Per Holm", "Holm"}
+    assert answer.citations[1].speaker in {"Jens Holm", "Holm"}
     first, second = answer.citations
     assert answer.text == (f"Lind:\n\n“{first.quote}” [1]\n\nHolm:\n\n“{second.quote}” [2]")
     lone = tunnel.answer("How do Lind and Sand differ on the tunnel?")

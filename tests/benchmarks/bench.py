@@ -3,10 +3,11 @@
     make bench                       (or python tests/benchmarks/bench.py [--only PART])
 
 Parts: ``seeds`` (needs nothing), ``page`` (needs Chromium), ``sentences``, ``reader``,
-``speech``, ``disagree``, ``conversation``, ``model``, ``news`` and
+``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``news`` and
 ``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they
 say so where it is missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are
-wall-clock on this machine; peers run in the same run. ``news`` takes about half an hour,
+wall-clock on this machine; peers run in the same run. ``news`` and ``lookup`` take about half an
+hour each,
 ``retrieval``, which compares with peers on each of ``--collections``, up to an hour. What is
 finished is written at once.
 """
@@ -111,6 +112,12 @@ def bench_reader(data: Path) -> dict[str, object]:
     import bench_reader as reader
 
     return reader.measure(data)
+
+
+def measure_lookup(data: Path) -> dict[str, object]:
+    import bench_lookup  # which imports this module
+
+    return bench_lookup.measure(data)
 
 
 def news_questions(articles: list[dict[str, str]], count: int) -> list[str]:
@@ -222,6 +229,7 @@ def main() -> None:
         "disagree": bench_disagree.measure_all,
         "conversation": bench_conversation.measure,
         "model": bench_model.measure,
+        "lookup": measure_lookup,
         "news": lambda data: bench_news(data, options.articles),
     }
     parser = argparse.ArgumentParser()

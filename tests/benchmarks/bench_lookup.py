@@ -56,7 +56,7 @@ import mutations
 from rapidfuzz.distance import Levenshtein
 
 from rag.answering.locate import locate
-from rag.datatypes import Article, Difference, QuoteMatch
+from rag.datatypes import Article, Citation, Difference, QuoteMatch
 from rag.index.normalise import fold
 from rag.index.store import Store, StoreWriter
 
@@ -285,48 +285,63 @@ def explained(pasted: str, stored: str, differences: Sequence[Difference]) -> bo
 
 
 def judge(pasted: Pasted, match: QuoteMatch, places: Counter[str], store: Store) -> str:
-    """``right``, ``as near`` (right, but the own place is not cited) or what is wrong."""
-    for citation in match.citations:
-        article = store.article(citation.doc_id)
-        assert article is not None
-        if article.text[citation.start : citation.end] != citation.quote or (
-            (citation.outlet, citation.published, citation.title)
-            != (article.outlet, article.published, article.title)
-        ):
-            return "a citation is no slice of its article"
+    """``right``, ``as near`` (right, but another place than the own one) or what is wrong."""
+    if not all(sound(citation, store) for citation in match.citations):
+        return "a citation is no slice of its article"
     cited = {(c.doc_id, c.start, c.end) for c in match.citations}
-    own = [(p.article.doc_id, p.start, p.end) for p in pasted.own]
-    quotes = " ".join(c.quote for c in match.citations)
-    if total := places.total():
-        if match.status != "exact":
-            return f"{match.status}, but it stands there"
-        texts = {fold(c.quote).casefold() for c in match.citations}
-        if texts != {fold(pasted.text).casefold()} or len(cited) != min(total, MOST_PLACES):
-            return "exact, with other places than a scan finds"
-        if pasted.kind == "excerpt" and total <= MOST_PLACES and own[0] not in cited:
-            return "exact, its own place missing"
-        return "right" if pasted.kind != "excerpt" or own[0] in cited else "as near"
+    own = {(p.article.doc_id, p.start, p.end) for p in pasted.own}
+    if places:
+        return judge_found(pasted, match, places.total(), own <= cited)
     if match.status == "exact":
         return "exact, but it stands nowhere"
     if match.status == "altered" and not all(
         explained(pasted.text, c.quote, match.differences) for c in match.citations
     ):
         return "the differences do not explain it"
-    if match.status == "stitched" and tokens(quotes) != tokens(pasted.text):
+    if match.status == "stitched" and tokens(" ".join(c.quote for c in match.citations)) != tokens(
+        pasted.text
+    ):
         return "the parts are not the whole"
     if pasted.kind == "removed":
         return "right"
-    if pasted.kind == "stitched":
-        if match.status != "stitched":
-            return match.status
-        return "right" if {o[0] for o in own} == {c[0] for c in cited} else "as near"
-    if match.status != "altered":
+    if match.status != ("stitched" if pasted.kind == "stitched" else "altered"):
         return match.status
-    known = any(pasted.new in d.quoted and pasted.old in d.stored for d in match.differences)
-    if known and any(overlap(o, c) for o in own for c in cited):
+    if pasted.kind == "stitched":
+        return "right" if {o[0] for o in own} == {c[0] for c in cited} else "as near"
+    return judge_altered(pasted, match, any(overlap(o, c) for o in own for c in cited))
+
+
+def sound(citation: Citation, store: Store) -> bool:
+    """True if a citation is a slice of its article and tells its title, outlet and date."""
+    article = store.article(citation.doc_id)
+    return article is not None and (
+        citation.quote == article.text[citation.start : citation.end]
+        and (citation.title, citation.outlet, citation.published)
+        == (article.title, article.outlet, article.published)
+    )
+
+
+def judge_found(pasted: Pasted, match: QuoteMatch, total: int, own_cited: bool) -> str:
+    """The verdict on pasted words that a scan finds in so many places."""
+    if match.status != "exact":
+        return f"{match.status}, but it stands there"
+    cited = {(c.doc_id, c.start, c.end) for c in match.citations}
+    quotes = {fold(c.quote).casefold() for c in match.citations}
+    if quotes != {fold(pasted.text).casefold()} or len(cited) != min(total, MOST_PLACES):
+        return "exact, with other places than a scan finds"
+    if pasted.kind != "excerpt" or own_cited:
         return "right"
-    near = max(distance(pasted.text, c.quote) for c in match.citations)
-    return "as near" if near <= distance(pasted.text, pasted.own[0].text) else "a farther text"
+    return "exact, its own place missing" if total <= MOST_PLACES else "as near"
+
+
+def judge_altered(pasted: Pasted, match: QuoteMatch, own_cited: bool) -> str:
+    """The verdict on altered words that were called so, by differences that explain them."""
+    if own_cited and any(
+        pasted.new in d.quoted and pasted.old in d.stored for d in match.differences
+    ):
+        return "right"
+    farthest = max(distance(pasted.text, c.quote) for c in match.citations)
+    return "as near" if farthest <= distance(pasted.text, pasted.own[0].text) else "a farther text"
 
 
 def overlap(one: tuple[str, int, int], other: tuple[str, int, int]) -> bool:
