@@ -299,7 +299,8 @@ class QuoteMatch:
     Attributes:
         status: ``exact`` (up to declared, reversible normalisation), ``altered`` (a near text
             exists, and differs), ``stitched`` (parts from several places), ``absent``.
-        citations: The places, as exact slices: for ``altered`` the nearest text.
+        citations: The places, as exact slices: for ``altered`` those of the nearest text, for
+            ``stitched`` one of each part.
         differences: What differs from the nearest text; empty unless ``altered``.
     """
 

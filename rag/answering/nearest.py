@@ -15,7 +15,7 @@ from itertools import islice
 
 from rapidfuzz.distance import Indel
 
-from rag.answering.places import Window, spread, window, windows
+from rag.answering.places import Window, window, windows
 from rag.datatypes import Article, Citation, Difference
 from rag.index.grams import LONGEST, WORD, grams, words
 from rag.index.store import Store
@@ -25,11 +25,14 @@ _UNLIKE = 0.4
 their origin. It only chooses between ``altered`` and ``absent``; neither is a match."""
 _SHORT = 9
 """Of fewer words too few threes are left by a changed one to find its place by."""
-_MOST_VOTES = 2_000
-"""Of the articles that have a gram the first so many are looked at: it tells little if more have
+_PIECE = 4
+"""So many words in a row are looked for together: few articles have them by chance."""
+_MOST_PIECES = 24
+_MOST_VOTES = 200
+"""Of the articles that have a piece the first so many are looked at: it tells little if more have
 it."""
 _MOST_ALIGNED = 24
-_MOST_TRIED = 150
+_MOST_TRIED = 100
 _MOST_RUNS = 6
 _FEW = 3
 _TOKEN = re.compile(r"[$£€¥]?\d+(?:[.,]\d+)*(?:%|[^\W\d_]+)?|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]")
@@ -160,26 +163,32 @@ def _candidates(store: Store, wanted: str, spans: list[tuple[int, int]]) -> Iter
     some = words(wanted)
     if len(some) < _SHORT:
         yield from _one_changed(store, some, wanted, spans)
-    length = LONGEST if len(some) >= _SHORT else 2
-    every = grams(some, length)
-    firsts = spread(len(every))
-    for row, mask, least in _voted(store, [every[first] for first in firsts]):
+    length = _PIECE if len(some) >= _SHORT else min(LONGEST, len(some) - 1)
+    every = grams(some, min(length, LONGEST))
+    step = 1 + (len(some) - length) // _MOST_PIECES
+    firsts = range(0, len(some) - length + 1, step)
+    pieces = [every[first : first + max(1, length - LONGEST + 1)] for first in firsts]
+    for row, mask, missing in islice(_voted(store, pieces), _MOST_ALIGNED):
         runs = _runs([first for bit, first in enumerate(firsts) if mask >> bit & 1], length)
         article = store.article_at(row)
         for found, at, start in islice(_around(article, wanted, spans, runs), _FEW):
-            yield _Candidate(found, at, start, -(-least // length))
+            # A changed word is in as many pieces as begin within the length of one.
+            yield _Candidate(found, at, start, -(-missing // -(-length // step)))
 
 
-def _voted(store: Store, some: list[str]) -> Iterator[tuple[int, int, int]]:
-    """(row, the grams that its article has, how many it cannot have), those with most first.
+def _voted(store: Store, pieces: list[list[str]]) -> Iterator[tuple[int, int, int]]:
+    """(row, the pieces that its article may have, how many it cannot have), those with most first.
 
-    The grams are the bits of a number. Articles that have the same ones may be copies: of these a
-    few are given.
+    Args:
+        store: Where to look.
+        pieces: The grams of some words in a row; the pieces found are the bits of a number.
+
+    Articles that have the same ones may be copies: of these a few are given.
     """
     votes: defaultdict[int, int] = defaultdict(int)
     uncertain = 0
-    for bit, gram in enumerate(some):
-        rows = list(store.with_grams([gram], _MOST_VOTES))
+    for bit, piece in enumerate(pieces):
+        rows = list(store.with_grams(piece, _MOST_VOTES))
         for row in rows:
             votes[row] |= 1 << bit
         if len(rows) == _MOST_VOTES:
@@ -188,10 +197,9 @@ def _voted(store: Store, some: list[str]) -> Iterator[tuple[int, int, int]]:
     for row, mask in votes.items():
         if len(alike[mask]) < _FEW:
             alike[mask].append(row)
-    enough = max(min(2, len(some)), len(some) // 6)
     for mask in sorted(alike, key=lambda m: (-m.bit_count(), alike[m])):
-        if mask.bit_count() >= enough:
-            missing = len(some) - (mask | uncertain).bit_count()
+        if mask.bit_count() >= len(pieces) // 8:
+            missing = len(pieces) - (mask | uncertain).bit_count()
             yield from ((row, mask, missing) for row in alike[mask])
 
 

@@ -67,7 +67,8 @@ def places(store: Store, wanted: str) -> Iterator[Citation]:
     """
     found = words(wanted)
     every = grams(found, min(len(found), LONGEST))
-    for row in store.with_grams((every[first] for first in spread(len(every))), _MOST_READ):
+    step = 1 + len(every) // _MOST_GRAMS
+    for row in store.with_grams(every[::step], _MOST_READ):
         seen: set[int] = set()
         for window in windows(store.article_at(row), wanted, _CONTEXT, _CONTEXT):
             for at in _occurrences(window.text, wanted):
@@ -75,11 +76,6 @@ def places(store: Store, wanted: str) -> Iterator[Citation]:
                 if place.start not in seen:
                     seen.add(place.start)
                     yield place
-
-
-def spread(count: int) -> range:
-    """At most 64 of so many, evenly spread."""
-    return range(0, count, -(-count // _MOST_GRAMS) or 1)
 
 
 def windows(article: Article, piece: str, before: int, after: int) -> Iterator[Window]:
