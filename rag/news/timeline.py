@@ -287,7 +287,7 @@ def _nobody_note(wanted: Sequence[str], everybody: Timeline) -> str:
 def listed(names: Sequence[str]) -> str:
     """Names in a row, the first ``_NAMED`` of them.
 
-    >>> listed(["CNN", "The Week"]), listed([str(n) for n in range(14)])[-12:]
+    >>> listed(["CNN", "The Week"]), listed([str(n) for n in range(14)])[-13:]
     ('CNN, The Week', '11 and 2 more')
     """
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
