@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import numpy as np
 from rapidfuzz import process
 
 from rag.answering.conversation import Understood
@@ -106,7 +105,7 @@ def _look(
     hits = find(state, understood, filter, depth) if filter is not None else []
     if filter is None or not hits:
         return Evidence(asked, [], [], [])
-    readings = state.reader.read(asked, _vector(state, understood.text), hits)
+    readings = state.reader.read(asked, state.vector(understood.text), hits)
     comparison = read_comparison(asked)
     if comparison is not None:
         parts = tuple(compared(state, comparison, _around(state, understood, filter), least))
@@ -141,16 +140,12 @@ def _finished(
 def find(state: Resources, understood: Understood, filter: Filter, k: int) -> list[Hit]:
     """The k best passages for a question, some of the turn before it among them where it leans on
     that."""
-    vector = _vector(state, understood.text)
+    vector = state.vector(understood.text)
     hits = search(state.index, understood.text, vector, k=k, filter=filter)
     if understood.before:
         before = search(state.index, understood.before, vector, k=_CARRIED, filter=filter)
         hits = _joined(hits, before)
     return hits
-
-
-def _vector(state: Resources, text: str) -> np.ndarray:
-    return np.asarray(state.index.encoder.encode([text])[0])
 
 
 def _joined(hits: list[Hit], others: list[Hit]) -> list[Hit]:

@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
+import numpy as np
+
 from rag.answering.phrases import Sorter
 from rag.corpus.sentences import sentence_spans
 from rag.datatypes import Article, Attribution
@@ -17,6 +19,9 @@ from rag.settings import Settings
 _KEPT = 2_000
 """Of so many articles it is remembered who says what."""
 
+_ASKED_LAST = 64
+"""The vectors of so many questions are kept."""
+
 
 class Resources:
     """An open index with what reads and writes over it, closed when retired and no longer used."""
@@ -26,6 +31,7 @@ class Resources:
         self._settings = settings
         self._reader: Reader | None = None
         self._sorter: Sorter | None = None
+        self._vectors: OrderedDict[str, np.ndarray] = OrderedDict()
         self._speeches: OrderedDict[str, list[Attribution]] = OrderedDict()
         self._users = 0
         self._retired = False
@@ -46,6 +52,18 @@ class Resources:
             if self._sorter is None:
                 self._sorter = Sorter(self.index.encoder.encode)
             return self._sorter
+
+    def vector(self, text: str) -> np.ndarray:
+        """The embedding of a question, shape (dimension,); remembered while it is answered."""
+        with self._lock:
+            known = self._vectors.get(text)
+        if known is None:
+            known = np.asarray(self.index.encoder.encode([text])[0])
+            with self._lock:
+                self._vectors[text] = known
+                while len(self._vectors) > _ASKED_LAST:
+                    self._vectors.popitem(last=False)
+        return known
 
     def speeches(self, article: Article) -> list[Attribution]:
         """Who says what in an article; remembered for the articles asked for last."""
