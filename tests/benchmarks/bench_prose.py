@@ -74,7 +74,7 @@ def row(name: str, accepted: list[bool], quoted: list[bool] | None = None) -> st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--split", choices=SPLITS, default="dev")
-    parser.add_argument("--data", type=Path, default=Path("/work/shared/data"))
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[3] / "shared" / "data")
     parser.add_argument("--paraphrases", type=Path)
     parser.add_argument("--show", type=int, default=0, help="failures to print (dev only)")
     parser.add_argument("--seed", type=int, help="another draw of mutations (dev only)")
