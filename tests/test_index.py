@@ -652,7 +652,7 @@ def test_build_over_a_damaged_manifest(place: Path) -> None:
         ("rows.npy", b"\x93NUMPY garbage"),
         ("vectors.npy", b""),
         ("outlets.json", b"{"),
-        ("bm25/params.index.json", b"{"),
+        ("bm25/vocab.index.json", b"{"),
         ("bm25/data.csc.index.npy", b""),
         ("bm25/vocab.index.json", None),
         ("store.sqlite", None),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -178,19 +177,17 @@ class LightEncoder:
         self._tokenizer.enable_truncation(self.max_tokens)
         # Few distinct shapes: OpenVINO prepares its kernels anew for each one it has not seen.
         self._tokenizer.enable_padding(pad_to_multiple_of=16)
-        self._lock = threading.Lock()
-        self.dimension = int(self._network.output(0).partial_shape[1].get_length())
+        self.dimension = self._network.width
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors, float32 (n, dimension), length 1; texts beyond 256 word pieces are cut."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         # Texts of like length share a batch, so that little of it is padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        for start in range(0, len(order), self._BATCH):
-            rows = order[start : start + self._BATCH]
-            tokens = self.tokens([texts[i] for i in rows])
-            with self._lock:
-                vectors[rows] = self._network(list(tokens))[0]
+        groups = [order[i : i + self._BATCH] for i in range(0, len(order), self._BATCH)]
+        batches = (self.tokens([texts[i] for i in rows]) for rows in groups)
+        for rows, found in zip(groups, self._network(batches), strict=True):
+            vectors[rows] = found
         return vectors
 
     def tokens(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
