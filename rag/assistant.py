@@ -35,12 +35,12 @@ from rag.datatypes import (
     Timeline,
 )
 from rag.evidence import age_note, filter_notes, find, gather
+from rag.index.filter import Filter, read_filter
 from rag.index.opened import OpenIndex
 from rag.index.store import Listed
 from rag.llm.model import open_chat_model
 from rag.news.timeline import PASSAGES, timeline
 from rag.resources import Resources, Use
-from rag.retrieve.filter import Filter, read_filter
 from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -198,9 +198,7 @@ class Assistant:
         extractive: bool,
     ) -> Iterator[Answer]:
         index = state.index
-        understood = understand(
-            question, history, index.postings, state.sorter if history else None
-        )
+        understood = understand(question, history, index.words, state.sorter if history else None)
         least = state.reader.threshold(error_rate)
         evidence = gather(state, understood, filter, depth, least)
         hits, notes = evidence.hits, evidence.notes
@@ -228,7 +226,7 @@ class Assistant:
             ):
                 reason = "filtered_out"
             if reason == "not_in_corpus":
-                notes += _unheard_note(unheard(understood.asked, index.postings))
+                notes += _unheard_note(unheard(understood.asked, index.words))
             yield _abstain(question, reason, started, understood, hits, notes, draft.confidence)
             return
         cited = [*draft.citations, *(c for one in draft.alternatives for c in one.citations)]
@@ -356,7 +354,7 @@ class Assistant:
     def article_count(self) -> int:
         """How many articles the index holds."""
         with self._use() as state:
-            return state.index.manifest.articles
+            return state.index.articles
 
     def article(self, doc_id: str) -> Article | None:
         """One article, or None.
