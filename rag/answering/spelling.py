@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from rag.index.english import known_stem, term_weight, word_counts
 from rag.index.index import Words
@@ -32,14 +32,15 @@ def mend(question: str, corpus: Words) -> tuple[str, tuple[str, ...]]:
         if not word.isascii() or word in known or corpus.document_frequency(stem(word)):
             continue
         limit = 2 if len(word) >= 7 else 1
+        terms = set(corpus.vocabulary(word[0]))
         ranked = sorted(
             (
                 OSA.distance(word, candidate),
-                not corpus.document_frequency(stem(candidate)),
+                stem(candidate) not in terms,
                 -known.get(candidate, 0),
                 candidate,
             )
-            for candidate in _candidates(word, corpus, known, limit)
+            for candidate in _candidates(word, terms, known, limit)
             if OSA.distance(word, candidate, score_cutoff=limit) <= limit
         )
         if ranked:
@@ -64,16 +65,17 @@ def unheard(question: str, corpus: Words) -> tuple[str, ...]:
     return tuple(missing.values())
 
 
-def _candidates(word: str, corpus: Words, known: dict[str, int], limit: int) -> Iterator[str]:
-    """Words of like length that the corpus uses, or that every text uses. The corpus' own terms
-    are stems; those that no known word has are mostly names, which stand for themselves."""
+def _candidates(word: str, terms: Set[str], known: dict[str, int], limit: int) -> Iterator[str]:
+    """Words of like length that the corpus uses, or that every text uses. The corpus' own
+    ``terms`` are stems; those that no known word has are mostly names, which stand for
+    themselves."""
 
     def alike(other: str) -> bool:
         return other[:1] == word[0] and abs(len(other) - len(word)) <= limit
 
     for other, count in known.items():
-        if alike(other) and (count >= _COMMON or corpus.document_frequency(stem(other))):
+        if alike(other) and (count >= _COMMON or stem(other) in terms):
             yield other
-    for term in corpus.vocabulary():
+    for term in terms:
         if alike(term) and term not in known and not known_stem(term):
             yield term

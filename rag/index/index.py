@@ -1,12 +1,14 @@
 """What every open index can do, whichever engine searches it.
 
 ``rag.index.opened`` is the embedded one: a folder with Chroma, BM25 arrays and SQLite.
+``rag.index.remote`` is Milvus with an article store by URL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +18,10 @@ from rag.index.filter import Filter
 from rag.index.store import Store
 from rag.models.embed import Encoder
 from rag.models.span_network import LightSpanNetwork
+from rag.settings import Settings
 
-Key = int | str
-"""How an index names a passage: rows or passage_ids, of one kind within an index. They sort."""
+Key = int | tuple[str, int, int]
+"""How an index names a passage: by row, or by doc_id, start and end. Keys of one index sort."""
 
 
 class Words(Protocol):
@@ -28,8 +31,8 @@ class Words(Protocol):
         """In how many passages the term occurs."""
         ...
 
-    def vocabulary(self) -> Iterable[str]:
-        """Every term."""
+    def vocabulary(self, begin: str = "") -> Iterable[str]:
+        """Every term that begins so."""
         ...
 
 
@@ -95,3 +98,22 @@ class Index(Protocol):
     def close(self) -> None:
         """Let go of it."""
         ...
+
+
+def open_index(place: Path | str, settings: Settings, *, encoder: Encoder | None = None) -> Index:
+    """Open the index in a folder, or at the URL of a Milvus server.
+
+    Args:
+        encoder: That of an earlier opening, used again if the model is the same.
+
+    Raises:
+        IndexNotFoundError, IndexMismatchError, ModelUnavailableError: As ``OpenIndex`` and
+            ``RemoteIndex``.
+    """
+    if isinstance(place, Path):
+        from rag.index.opened import OpenIndex
+
+        return OpenIndex(place, settings, encoder=encoder)
+    from rag.index.remote import RemoteIndex
+
+    return RemoteIndex(place, settings, encoder=encoder)

@@ -135,7 +135,7 @@ class OpenIndex:
 
     def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
         """The passages of rows."""
-        found = self.store.passages([int(self.rows.passage[int(row)]) for row in keys])
+        found = self.store.passages([int(self.rows.passage[row]) for row in keys])
         return dict(zip(keys, found, strict=True))
 
     @property
