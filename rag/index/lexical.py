@@ -133,9 +133,10 @@ class Postings:
             total[rows[column]] += scores[column]
         return total
 
-    def vocabulary(self) -> Iterable[str]:
-        """Every stemmed term of the corpus."""
-        return filter(None, self._vocabulary)  # bm25s keeps an empty term of its own
+    def vocabulary(self, begin: str = "") -> Iterable[str]:
+        """Every stemmed term of the corpus that begins so."""
+        # bm25s keeps an empty term of its own.
+        return (term for term in self._vocabulary if term and term.startswith(begin))
 
     def document_frequency(self, term: str) -> int:
         """In how many passages the stemmed term occurs."""

@@ -1,68 +1,162 @@
-"""The article store: SQLite with the full texts, the passages' offsets, and a phrase index.
+"""The article store: texts, the passages' offsets and a phrase index, in SQLite or PostgreSQL.
 
-The store is the truth; vectors and postings are derived from it. A published store is never
-written again (a build works on a copy), so it is opened read-only and unlocked.
+The store is the truth; vectors and postings are derived from it. That of an index in a folder is a
+SQLite file, never written again once it is published (a build works on a copy), so it is opened
+read-only and unlocked. One named by a URL stands alone, and may be read while it is written.
 
 Tables: ``articles`` (one row an article), ``passages`` (offsets into an article; ``id`` grows and
 is never reused), ``skipped`` (what the last build left out), ``uploaded`` (which articles came
 through the page, and from which file), ``copies`` (a signature of each article's text, and which
-story it tells if other articles tell it in the same words), ``phrases`` (FTS5 over the texts'
-grams, row id = article id; it holds no text of its own).
+story it tells if other articles tell it in the same words), ``phrases`` (the texts' grams, row id =
+article id; it holds no text of its own). A store that stands alone also has ``facts`` (what is to
+be known of the corpus, as JSON) and ``terms`` (in how many passages a stemmed term occurs).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
-
-from rag.datatypes import Article, Overview, Passage, Skipped, Span
-from rag.index.copies import copies_of, read_minhash, signature, stories
-from rag.index.grams import all_grams
-
-_SCHEMA = """
-CREATE TABLE articles (
-    id INTEGER PRIMARY KEY, doc_id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, outlet TEXT,
-    published TEXT, url TEXT, text TEXT NOT NULL, sha256 TEXT NOT NULL,
-    source_sha256 TEXT NOT NULL, metadata TEXT NOT NULL, digest TEXT NOT NULL
-);
-CREATE TABLE passages (
-    id INTEGER PRIMARY KEY, passage_id TEXT NOT NULL UNIQUE,
-    article INTEGER NOT NULL REFERENCES articles(id), start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL, sentences BLOB NOT NULL
-);
-CREATE INDEX passages_by_article ON passages(article);
-CREATE TABLE skipped (path TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL);
-CREATE TABLE uploaded (doc_id TEXT PRIMARY KEY, file TEXT NOT NULL);
-CREATE TABLE copies (
-    article INTEGER PRIMARY KEY REFERENCES articles(id), story INTEGER, runs INTEGER NOT NULL,
-    minhash BLOB NOT NULL
-);
-CREATE INDEX copies_by_story ON copies(story) WHERE story NOT NULL;
--- These two hold all that their readers ask for: none of them walks through the texts.
-CREATE INDEX articles_listing ON articles(doc_id, title, outlet, published);
-CREATE INDEX articles_by_text ON articles(sha256, doc_id);
-CREATE VIRTUAL TABLE phrases USING fts5(
-    grams, content='', detail=none, columnsize=0, tokenize='ascii'
-);
-"""
-_LISTED = "title || char(10) || coalesce(outlet, '') || char(10) || doc_id"
-_LISTED_COLUMNS = (
-    "a.doc_id, a.title, a.outlet, a.published, "
-    "(SELECT file FROM uploaded u WHERE u.doc_id = a.doc_id)"
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Executable,
+    Integer,
+    bindparam,
+    delete,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
 )
-_ARTICLE_COLUMNS = "doc_id, title, text, outlet, published, url, sha256, source_sha256, metadata"
+
+from rag.datatypes import Article, IndexWriteError, Overview, Passage, Skipped, Span
+from rag.index import lexical
+from rag.index.copies import copies_of, read_minhash, signature, stories
+from rag.index.database import check_encoding, is_postgresql, is_url, open_engine
+from rag.index.grams import all_grams
+from rag.index.tables import (
+    articles,
+    copies,
+    create_tables,
+    facts,
+    passages,
+    phrases,
+    skipped,
+    terms,
+    uploaded,
+)
+
+Rows = Sequence[Any]  # rows of columns, of whatever type these are
+
+_PAGE = 500
+_LONGEST_ID = 2_500
+"""Bytes of UTF-8 that an index of PostgreSQL has room for."""
+_LONGEST_TERM = 500
+"""Letters of the longest term that is counted: what is longer is no word, and has no room either."""
+
+_a, _p, _c = articles.c, passages.c, copies.c
+_LISTED_TEXT = _a.title + "\n" + func.coalesce(_a.outlet, "") + "\n" + _a.doc_id
+_LISTED = (
+    _a.doc_id,
+    _a.title,
+    _a.outlet,
+    _a.published,
+    select(uploaded.c.file).where(uploaded.c.doc_id == _a.doc_id).scalar_subquery(),
+)
+_ARTICLE_COLUMNS = (
+    _a.doc_id, _a.title, _a.text, _a.outlet, _a.published, _a.url, _a.sha256, _a.source_sha256,
+    _a.metadata,
+)  # fmt: skip
+_SLICE = func.substr(_a.text, _p.start + 1, _p.end - _p.start)
+_PASSAGES = passages.join(articles)
+
+# Statements that are asked again and again: made once, so that SQLAlchemy knows them by sight.
+_ANY = select(_a.id).limit(1)
+_ARTICLE = select(*_ARTICLE_COLUMNS).where(_a.doc_id == bindparam("doc_id"))
+_ARTICLE_AT = select(*_ARTICLE_COLUMNS).where(_a.id == bindparam("row"))
+_ARTICLES = (
+    select(*_ARTICLE_COLUMNS)
+    .where(_a.doc_id > bindparam("last"))
+    .order_by(_a.doc_id)
+    .limit(bindparam("most"))
+)
+_PASSAGES_BY_ID = (
+    select(
+        _p.id, _p.passage_id, _p.start, _p.end, _p.sentences, _a.doc_id, _a.title, _a.outlet,
+        _a.published, _a.url, _SLICE,
+    )
+    .select_from(_PASSAGES)
+    .where(_p.id.in_(bindparam("ids", expanding=True)))
+)  # fmt: skip
+_PASSAGE_ROWS = (
+    select(_p.id, _p.passage_id, _a.outlet, _a.published, _a.title + "\n" + _SLICE)
+    .select_from(_PASSAGES)
+    .where(_p.id > bindparam("last"))
+    .order_by(_p.id)
+    .limit(bindparam("most"))
+)
+_PASSAGES_OF = (
+    select(_p.passage_id, _p.start, _p.end, _p.sentences)
+    .where(_p.article == bindparam("row"))
+    .order_by(_p.start)
+)
+_NUMBERS = select(_p.passage_id, _p.id).where(
+    _p.passage_id.in_(bindparam("passage_ids", expanding=True))
+)
+_WITH_GRAMS: dict[bool, Executable] = {
+    False: text("SELECT rowid FROM phrases WHERE phrases MATCH :grams LIMIT :most"),
+    # Plus nothing: else PostgreSQL might go through the table by its key to save the sorting.
+    True: select(phrases.c.rowid)
+    .where(phrases.c.grams.bool_op("@>")(bindparam("grams", type_=ARRAY(Integer))))
+    .order_by(phrases.c.rowid + 0)
+    .limit(bindparam("most")),
+}
+_own, _known = articles.alias(), copies.alias()
+_COPIES = (
+    select(_a.doc_id, _c.runs, _c.minhash)
+    .select_from(_own)
+    .join(_known, _known.c.article == _own.c.id)
+    .join(copies, _c.story == _known.c.story)
+    .join(articles, _a.id == _c.article)
+    .where(_own.c.doc_id == bindparam("doc_id"))
+    .order_by(_a.doc_id)
+)
+_FREQUENCY = select(terms.c.passages).where(terms.c.term == bindparam("term"))
+_VOCABULARY = (
+    select(terms.c.term)
+    .where(terms.c.term > bindparam("last"))
+    .order_by(terms.c.term)
+    .limit(bindparam("most"))
+)
+_KNOWN = (
+    select(_a.digest, _p.passage_id, _p.id)
+    .select_from(articles.outerjoin(passages))
+    .where(_a.doc_id == bindparam("doc_id"))
+    .order_by(_p.id)
+)
+_ADD_ARTICLE = insert(articles)
+_ADD_COPY = insert(copies)
+_ADD_PASSAGES = insert(passages).returning(_p.id, sort_by_parameter_order=True)
+_ADD_GRAMS: dict[bool, Executable] = {
+    False: text("INSERT INTO phrases (rowid, grams) VALUES (:rowid, :grams)"),
+    True: insert(phrases),
+}
+_REMOVE_GRAMS = text(
+    "INSERT INTO phrases (phrases, rowid, grams) VALUES ('delete', :rowid, :grams)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,45 +207,56 @@ def _article(row: Sequence[Any]) -> Article:
     )
 
 
-class Store:
-    """Read access to a published store. Thread-safe: one connection for each thread.
+def _paged(
+    run: Callable[..., Rows], statement: Executable, last: object
+) -> Iterator[Sequence[Any]]:
+    """Every row of a statement that gives the first ``most`` after ``last``, going by its first
+    column: no answer is held in memory whole, or kept open."""
+    while page := run(statement, last=last, most=_PAGE):
+        yield from page
+        last = page[-1][0]
 
-    A text whose hash is not the recorded one raises ValueError from ``Article``.
+
+def _octal(grams: Iterable[str]) -> list[int]:
+    return [int(gram, 8) for gram in grams]
+
+
+class Store:
+    """Read access to a store, by the path of a published one or by URL. Thread-safe.
+
+    A text whose hash is not the recorded one raises ValueError from ``Article``. A damaged file
+    raises sqlite3.Error, at once or when the damage is met.
+
+    Raises:
+        IndexNotFoundError: There is no store under the URL, or it cannot be read; from any method.
+        IndexMismatchError: The store under the URL is of another version.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._lock = threading.Lock()
-        # A file that is missing or no store shows here, not at the first question.
-        self._db().execute("SELECT 1 FROM articles LIMIT 1")
+    def __init__(self, place: str | Path, schema: str | None = None) -> None:
+        """``schema``: PostgreSQL's; each corpus of a database has its own."""
+        self._engine = open_engine(place, schema, writing=False)
+        self._postgresql = is_postgresql(self._engine)
+        try:
+            # What is missing or no store shows here, not at the first question.
+            with self._engine.connect() as connection:
+                connection.execute(_ANY)
+                check_encoding(connection)
+        except BaseException:
+            self._engine.dispose()
+            raise
 
-    def _db(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
-            connection.create_function("folded", 1, str.casefold, deterministic=True)
-            self._local.connection = connection
-            with self._lock:
-                self._connections.append(connection)
-        return connection
+    def _run(self, statement: Executable, **given: object) -> Rows:
+        with self._engine.connect() as connection:
+            return connection.execute(statement, given).all()
 
     def close(self) -> None:
-        """Close every thread's connection."""
-        with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        """Close every connection."""
+        self._engine.dispose()
 
     def article(self, doc_id: str) -> Article | None:
         """The article, or None."""
-        row = (
-            self._db()
-            .execute(f"SELECT {_ARTICLE_COLUMNS} FROM articles WHERE doc_id = ?", (doc_id,))
-            .fetchone()
-        )
-        return _article(row) if row else None
+        rows = self._run(_ARTICLE, doc_id=doc_id)
+        return _article(rows[0]) if rows else None
 
     def sound_article(self, doc_id: str) -> Article | None:
         """The article; None if there is none, or its text no longer has its recorded hash."""
@@ -162,14 +267,16 @@ class Store:
 
     def articles(self, limit: int | None = None) -> Iterator[Article]:
         """Every article, or the first ``limit``, ordered by doc_id."""
-        query = f"SELECT {_ARTICLE_COLUMNS} FROM articles ORDER BY doc_id LIMIT ?"
-        for row in self._db().execute(query, (-1 if limit is None else limit,)):
-            yield _article(row)
+        if limit is not None and limit < _PAGE:
+            rows: Iterable[Sequence[Any]] = self._run(_ARTICLES, last="", most=limit)
+        else:
+            rows = islice(_paged(self._run, _ARTICLES, ""), limit)
+        return map(_article, rows)
 
     def article_counts(self) -> tuple[int, int]:
         """(articles, articles without a date)."""
-        row = self._db().execute("SELECT count(*), count(*) - count(published) FROM articles")
-        total, undated = row.fetchone()
+        counts = select(func.count(), func.count() - func.count(_a.published))
+        [(total, undated)] = self._run(counts.select_from(articles))
         return int(total), int(undated)
 
     def listing(
@@ -183,121 +290,109 @@ class Store:
         ASCII, whose case SQLite does not know.
         """
         words = " ".join(search.split()).casefold()
-        fold = "lower" if words.isascii() else "folded"
-        where = f"WHERE instr({fold}({_LISTED}), :words)" if words else ""
-        given = {"words": words, "limit": limit, "offset": offset}
-        (total,) = self._db().execute(f"SELECT count(*) FROM articles {where}", given).fetchone()
-        rows = self._db().execute(
-            f"SELECT {_LISTED_COLUMNS} FROM articles a {where} "
-            "ORDER BY doc_id LIMIT :limit OFFSET :offset",
-            given,
+        matching = [self._has_words(words)] if words else []
+        [(total,)] = self._run(select(func.count()).select_from(articles).where(*matching))
+        rows = self._run(
+            select(*_LISTED).where(*matching).order_by(_a.doc_id).limit(limit).offset(offset)
         )
         return int(total), [_listed(row) for row in rows]
 
+    def _has_words(self, words: str) -> ColumnElement[bool]:
+        listed: ColumnElement[Any]
+        if words.isascii():
+            listed = func.lower(_LISTED_TEXT)
+        else:
+            listed = _a.folded if self._postgresql else func.folded(_LISTED_TEXT)
+        position = func.strpos if self._postgresql else func.instr
+        return position(listed, words) > 0
+
     def undated(self, limit: int) -> list[Listed]:
         """The first ``limit`` articles without a date, ordered by doc_id."""
-        rows = self._db().execute(
-            f"SELECT {_LISTED_COLUMNS} FROM articles a WHERE published IS NULL "
-            "ORDER BY doc_id LIMIT ?",
-            (limit,),
-        )
-        return [_listed(row) for row in rows]
+        undated = select(*_LISTED).where(_a.published.is_(None))
+        return [_listed(row) for row in self._run(undated.order_by(_a.doc_id).limit(limit))]
 
     def copies(self, doc_id: str) -> list[str]:
         """doc_ids of the articles that are copies of this one (see ``rag.index.copies``), sorted;
         [] if it has none, or there is no such article."""
-        rows = self._db().execute(
-            "SELECT a.doc_id, c.runs, c.minhash FROM articles own "
-            "JOIN copies known ON known.article = own.id JOIN copies c ON c.story = known.story "
-            "JOIN articles a ON a.id = c.article WHERE own.doc_id = ? ORDER BY a.doc_id",
-            (doc_id,),
-        )
-        return copies_of(doc_id, rows.fetchall())
+        return copies_of(doc_id, list(self._run(_COPIES, doc_id=doc_id)))
 
     def copy_groups(self, limit: int, offset: int = 0) -> list[list[Listed]]:
         """``limit`` stories of which there are copies, from ``offset`` on: most copies first, then
         by doc_id; each with its articles by date (those without one last), then by doc_id."""
-        stories = self._db().execute(
-            "SELECT c.story FROM copies c JOIN articles a ON a.id = c.article "
-            "WHERE c.story NOT NULL GROUP BY c.story ORDER BY count(*) DESC, min(a.doc_id) "
-            "LIMIT ? OFFSET ?",
-            (limit, offset),
+        told = self._run(
+            select(_c.story)
+            .select_from(copies.join(articles))
+            .where(_c.story.is_not(None))
+            .group_by(_c.story)
+            .order_by(func.count().desc(), func.min(_a.doc_id))
+            .limit(limit)
+            .offset(offset)
         )
-        query = (
-            f"SELECT {_LISTED_COLUMNS} FROM copies c JOIN articles a ON a.id = c.article "
-            "WHERE c.story = ? ORDER BY a.published IS NULL, a.published, a.doc_id"
-        )
-        return [
-            [_listed(row) for row in self._db().execute(query, found)] for found in list(stories)
-        ]
+        groups: dict[int, list[Listed]] = {story: [] for (story,) in told}
+        for story, *row in self._run(
+            select(_c.story, *_LISTED)
+            .select_from(copies.join(articles))
+            .where(_c.story.in_(groups))
+            .order_by(_a.published.is_(None), _a.published, _a.doc_id)
+        ):
+            groups[story].append(_listed(row))
+        return list(groups.values())
 
     def overview(self) -> Overview:
         """How many articles there are, by outlet, by month, and in copies; no text is read."""
         outlets: Counter[str | None] = Counter()
         months: Counter[str | None] = Counter()
-        for outlet, month, count in self._db().execute(
-            "SELECT outlet, substr(published, 1, 7), count(*) FROM articles GROUP BY 1, 2"
-        ):
+        month_of = func.substr(_a.published, 1, 7).label("month")
+        counts = select(_a.outlet, month_of, func.count()).group_by(_a.outlet, month_of)
+        for outlet, month, count in self._run(counts):
             outlets[outlet] += count
             months[month] += count
         undated = months.pop(None, 0)
-        found = self._db().execute(
-            "SELECT count(DISTINCT story), count(*) FROM copies WHERE story NOT NULL"
-        )
-        copies, copied = found.fetchone()
+        told = select(func.count(_c.story.distinct()), func.count())
+        [(stories_told, copied)] = self._run(told.where(_c.story.is_not(None)))
         most_first = sorted(outlets.items(), key=lambda item: (-item[1], item[0] is None, item[0]))
         return Overview(
             articles=outlets.total(),
             by_outlet=tuple(most_first),
             by_month=tuple(sorted((month, count) for month, count in months.items() if month)),
             undated=undated,
-            copies=copies,
+            copies=stories_told,
             copied=copied,
         )
 
     def uploaded(self) -> dict[str, str]:
         """Articles that came through the page: the file in ``uploads/`` by doc_id."""
-        return dict(self._db().execute("SELECT doc_id, file FROM uploaded"))
+        return {doc_id: file for doc_id, file in self._run(select(uploaded))}
 
     def texts(self) -> dict[str, str]:
         """Every article's doc_id by the hash of its text."""
-        return dict(self._db().execute("SELECT sha256, doc_id FROM articles"))
+        by_text = select(_a.sha256, _a.doc_id).order_by(_a.sha256, _a.doc_id)
+        return {sha256: doc_id for sha256, doc_id in self._run(by_text)}
 
     def outlets(self) -> list[str]:
         """Every outlet's name, sorted."""
-        rows = self._db().execute("SELECT DISTINCT outlet FROM articles WHERE outlet NOT NULL")
-        return sorted(row[0] for row in rows)
+        named = select(_a.outlet).where(_a.outlet.is_not(None)).distinct()
+        return sorted(row[0] for row in self._run(named))
 
     def digests(self) -> dict[str, str]:
         """``article_digest`` of every article, by doc_id."""
-        return dict(self._db().execute("SELECT doc_id, digest FROM articles"))
+        return {doc_id: digest for doc_id, digest in self._run(select(_a.doc_id, _a.digest))}
 
     def skipped(self) -> tuple[Skipped, ...]:
         """What the last build left out."""
-        return tuple(Skipped(*row) for row in self._db().execute("SELECT * FROM skipped"))
+        columns = skipped.c.path, skipped.c.reason, skipped.c.detail
+        return tuple(Skipped(*row) for row in self._run(select(*columns).order_by(skipped.c.rowid)))
 
-    def passage_rows(self) -> Iterator[tuple[int, str, str | None, str | None, str]]:
+    def passage_rows(self) -> Iterator[Sequence[Any]]:
         """(id, passage_id, outlet, published, title + text) of every passage, by id."""
-        yield from self._db().execute(
-            "SELECT p.id, p.passage_id, a.outlet, a.published, "
-            'a.title || char(10) || substr(a.text, p.start + 1, p."end" - p.start) '
-            "FROM passages p JOIN articles a ON a.id = p.article ORDER BY p.id"
-        )
+        return _paged(self._run, _PASSAGE_ROWS, 0)
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """The passages with these ids, in this order; each is a slice of its article's text."""
         found = {}
-        for start in range(0, len(ids), 500):
-            some = ids[start : start + 500]
-            marks = ",".join("?" * len(some))
-            rows = self._db().execute(
-                'SELECT p.id, p.passage_id, p.start, p."end", p.sentences, a.doc_id, a.title, '
-                "a.outlet, a.published, a.url, "
-                'substr(a.text, p.start + 1, p."end" - p.start) '
-                f"FROM passages p JOIN articles a ON a.id = p.article WHERE p.id IN ({marks})",
-                [int(i) for i in some],
-            )
-            for row in rows:
+        for start in range(0, len(ids), _PAGE):
+            some = [int(i) for i in ids[start : start + _PAGE]]
+            for row in self._run(_PASSAGES_BY_ID, ids=some):
                 offsets = array("I", row[4])
                 found[row[0]] = Passage(
                     passage_id=row[1],
@@ -312,39 +407,54 @@ class Store:
 
     def passage_numbers(self, passage_ids: Sequence[str]) -> list[int]:
         """The row ids of passages, in the order given."""
-        query = "SELECT id FROM passages WHERE passage_id = ?"
-        return [self._db().execute(query, (name,)).fetchone()[0] for name in passage_ids]
+        numbers: dict[str, int] = {}
+        for start in range(0, len(passage_ids), _PAGE):
+            some = list(passage_ids[start : start + _PAGE])
+            numbers |= {name: row for name, row in self._run(_NUMBERS, passage_ids=some)}
+        return [numbers[name] for name in passage_ids]
 
-    def with_grams(self, grams: Iterable[str], limit: int = -1) -> Iterator[int]:
+    def with_grams(self, grams: Iterable[str], limit: int | None = None) -> list[int]:
         """The ids of the articles that have all of these grams, the oldest first."""
-        query = "SELECT rowid FROM phrases WHERE phrases MATCH ? LIMIT ?"
-        for (row,) in self._db().execute(query, (" AND ".join(grams), limit)):
-            yield row
+        if self._postgresql:
+            rows = self._run(_WITH_GRAMS[True], grams=_octal(grams), most=limit)
+        else:
+            most = -1 if limit is None else limit
+            rows = self._run(_WITH_GRAMS[False], grams=" AND ".join(grams), most=most)
+        return [row for (row,) in rows]
 
     def article_at(self, row: int) -> Article:
         """The article with an id of ``with_grams``."""
-        query = f"SELECT {_ARTICLE_COLUMNS} FROM articles WHERE id = ?"
-        return _article(self._db().execute(query, (row,)).fetchone())
+        return _article(self._run(_ARTICLE_AT, row=row)[0])
+
+    def facts(self) -> dict[str, Any]:
+        """What ``StoreWriter.set_fact`` has stored, by name. Only of a store that stands alone."""
+        return {name: json.loads(value) for name, value in self._run(select(facts))}
+
+    def document_frequency(self, term: str) -> int:
+        """In how many passages the stemmed term occurs, as ``StoreWriter.count_terms`` found. Only
+        of a store that stands alone."""
+        rows = self._run(_FREQUENCY, term=term)
+        return int(rows[0][0]) if rows else 0
+
+    def vocabulary(self) -> Iterator[str]:
+        """Every stemmed term that was counted, sorted. Only of a store that stands alone."""
+        return (row[0] for row in _paged(self._run, _VOCABULARY, ""))
 
     def check(self) -> list[str]:
         """Lines that say what is damaged: SQLite's own check, hashes, offsets. Empty: sound."""
-        problems = [
-            f"SQLite: {row[0]}"
-            for row in self._db().execute("PRAGMA quick_check(5)")
-            if row[0] != "ok"
-        ]
-        texts = self._db().execute("SELECT id, doc_id, text, sha256 FROM articles")
-        for article, doc_id, text, sha256 in texts:
-            if hashlib.sha256(text.encode()).hexdigest() != sha256:
+        problems = []
+        if not self._postgresql:
+            found = self._run(text("PRAGMA quick_check(5)"))
+            problems = [f"SQLite: {row[0]}" for row in found if row[0] != "ok"]
+        texts = select(_a.id, _a.doc_id, _a.text, _a.sha256).where(_a.id > bindparam("last"))
+        texts = texts.order_by(_a.id).limit(bindparam("most"))
+        for article, doc_id, content, sha256 in _paged(self._run, texts, 0):
+            if hashlib.sha256(content.encode()).hexdigest() != sha256:
                 problems.append(f"article {doc_id}: text does not have its recorded hash")
             last = 0
-            for passage_id, start, end, blob in self._db().execute(
-                'SELECT passage_id, start, "end", sentences FROM passages WHERE article = ? '
-                "ORDER BY start",
-                (article,),
-            ):
+            for passage_id, start, end, blob in self._run(_PASSAGES_OF, row=article):
                 offsets = list(array("I", blob))
-                inside = last <= start < end <= len(text) and text[start:end].strip()
+                inside = last <= start < end <= len(content) and content[start:end].strip()
                 if not inside or offsets[:1] != [start] or offsets[-1:] != [end]:
                     problems.append(f"passage {passage_id}: is no slice of its article")
                 last = end
@@ -352,112 +462,222 @@ class Store:
 
 
 _MANY = 1_000
-"""After so many changes the phrase index, which grew in pieces, is made one: each look-up asks
+"""After so many changes SQLite's phrase index, which grew in pieces, is made one: each look-up asks
 every piece."""
 
 
 class StoreWriter:
-    """Write access to a store that is not published yet. One thread; call ``close`` at the end."""
+    """Write access to a store, by path to one that is not published yet or by URL; it is made if it
+    is not there. One thread; call ``close`` at the end, or use it as a context manager.
 
-    def __init__(self, path: Path) -> None:
-        fresh = not path.exists()
+    What ``commit`` has written outlives the process. In PostgreSQL several may write at once,
+    each its own articles in the order of their doc_ids; see ``one_ingest`` for what only one may.
+
+    Raises:
+        IndexNotFoundError: The URL is none that is known.
+        IndexWriteError: The store under the URL cannot be written; from any method.
+    """
+
+    def __init__(self, place: str | Path, schema: str | None = None) -> None:
+        self._engine = open_engine(place, schema, writing=True)
+        self._postgresql = is_postgresql(self._engine)
         self._changed = 0
-        self._db = sqlite3.connect(path)
-        # Nobody reads this file before it is published, and a killed build is thrown away.
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("PRAGMA synchronous = OFF")
-        if fresh:
-            self._db.executescript(_SCHEMA)
+        try:
+            self._db = self._engine.connect()
+            self._prepare(schema, alone=is_url(place))
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def _prepare(self, schema: str | None, *, alone: bool) -> None:
+        if self._postgresql:
+            check_encoding(self._db)
+            # Of several that begin at once, one makes the tables.
+            self._lock("rag tables")
+        else:
+            # A process may be killed between commits, and the next goes on from the last of them.
+            self._db.exec_driver_sql("PRAGMA synchronous = OFF")
+        if not inspect(self._db).has_table("articles", schema=schema):
+            create_tables(self._db, alone=alone, schema=schema)
+        self._db.commit()
+
+    def __enter__(self) -> StoreWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._db.close()
+            self._engine.dispose()
+
+    def _lock(self, name: str) -> None:
+        """Until the transaction ends, nobody else has the lock of this name."""
+        self._db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+    def _run(self, statement: Executable, **given: object) -> Rows:
+        return self._db.execute(statement, given).all()
+
+    def refusal(self, article: Article) -> Skipped | None:
+        """Why this database cannot hold an article; None if it can. SQLite holds every one."""
+        if not self._postgresql:
+            return None
+        fields = article.doc_id, article.title, article.outlet, article.url, article.text
+        if any("\x00" in field for field in fields if field):
+            return Skipped(article.doc_id, "binary", "zero characters")
+        if len(article.doc_id.encode()) > _LONGEST_ID:
+            return Skipped(article.doc_id[:80], "oversized", f"an id over {_LONGEST_ID} bytes")
+        return None
+
+    def put(self, article: Article, passages: Sequence[Passage]) -> list[int]:
+        """Insert an article with its passages, or replace what there is of it; returns the
+        passages' ids. What is there already, word for word, stays and keeps its ids."""
+        if self._postgresql:
+            self._lock(f"rag article {article.doc_id}")
+        known = self._run(_KNOWN, doc_id=article.doc_id)
+        if known:
+            names = [row[1] for row in known if row[1] is not None]
+            same = known[0][0] == article_digest(article)
+            if same and names == [passage.passage_id for passage in passages]:
+                return [row[2] for row in known if row[1] is not None]
+            self.remove(article.doc_id)
+        return self.add(article, passages)
 
     def add(self, article: Article, passages: Iterable[Passage]) -> list[int]:
-        """Insert an article with its passages; returns the passages' ids."""
+        """Insert an article that is not there, with its passages; returns the passages' ids."""
+        if refused := self.refusal(article):
+            raise IndexWriteError(
+                f"PostgreSQL cannot hold the article {refused.path!r} ({refused.detail}); leave it "
+                "out."
+            )
         self._changed += 1
-        row = self._db.execute(
-            f"INSERT INTO articles ({_ARTICLE_COLUMNS}, digest) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                article.doc_id,
-                article.title,
-                article.text,
-                article.outlet,
-                article.published.isoformat() if article.published else None,
-                article.url,
-                article.sha256,
-                article.source_sha256,
-                json.dumps(dict(article.metadata), ensure_ascii=False, sort_keys=True),
-                article_digest(article),
-            ),
-        ).lastrowid
-        self._db.execute(
-            "INSERT INTO phrases (rowid, grams) VALUES (?, ?)", (row, all_grams(article.text))
-        )
+        values: dict[str, Any] = {
+            "doc_id": article.doc_id,
+            "title": article.title,
+            "text": article.text,
+            "outlet": article.outlet,
+            "published": article.published.isoformat() if article.published else None,
+            "url": article.url,
+            "sha256": article.sha256,
+            "source_sha256": article.source_sha256,
+            "metadata": json.dumps(dict(article.metadata), ensure_ascii=False, sort_keys=True),
+            "digest": article_digest(article),
+        }
+        if self._postgresql:
+            listed = article.title, article.outlet or "", article.doc_id
+            values["folded"] = "\n".join(listed).casefold()
+        inserted = self._db.execute(_ADD_ARTICLE, values).inserted_primary_key
+        assert inserted is not None
+        row = inserted[0]
+        grams: Any = all_grams(article.text)
+        if self._postgresql:
+            grams = _octal(grams.split())
+        self._db.execute(_ADD_GRAMS[self._postgresql], {"rowid": row, "grams": grams})
         minhash, runs = signature(article.text)
-        self._db.execute(
-            "INSERT INTO copies (article, runs, minhash) VALUES (?, ?, ?)", (row, runs, minhash)
-        )
-        ids = []
-        for passage in passages:
-            flat = array("I", [offset for pair in passage.sentences for offset in pair])
-            new = self._db.execute(
-                'INSERT INTO passages (passage_id, article, start, "end", sentences) '
-                "VALUES (?, ?, ?, ?, ?)",
-                (passage.passage_id, row, passage.span.start, passage.span.end, flat.tobytes()),
-            ).lastrowid
-            assert new is not None
-            ids.append(new)
-        return ids
+        self._db.execute(_ADD_COPY, {"article": row, "runs": runs, "minhash": minhash})
+        new = [
+            {
+                "passage_id": passage.passage_id,
+                "article": row,
+                "start": passage.span.start,
+                "end": passage.span.end,
+                "sentences": array(
+                    "I", [offset for pair in passage.sentences for offset in pair]
+                ).tobytes(),
+            }
+            for passage in passages
+        ]
+        return list(self._db.scalars(_ADD_PASSAGES, new)) if new else []
 
     def remove(self, doc_id: str) -> list[str]:
         """Delete an article with its passages; returns their passage_ids."""
         self._changed += 1
-        row, text = self._db.execute(
-            "SELECT id, text FROM articles WHERE doc_id = ?", (doc_id,)
-        ).fetchone()
-        gone = self._db.execute("SELECT passage_id FROM passages WHERE article = ?", (row,))
-        passage_ids = [found[0] for found in gone]
-        self._db.execute(
-            "INSERT INTO phrases (phrases, rowid, grams) VALUES ('delete', ?, ?)",
-            (row, all_grams(text)),
-        )
-        self._db.execute("DELETE FROM copies WHERE article = ?", (row,))
-        self._db.execute("DELETE FROM passages WHERE article = ?", (row,))
-        self._db.execute("DELETE FROM articles WHERE id = ?", (row,))
-        return passage_ids
+        [(row, content)] = self._run(select(_a.id, _a.text).where(_a.doc_id == doc_id))
+        gone = self._run(select(_p.passage_id).where(_p.article == row).order_by(_p.id))
+        if self._postgresql:
+            self._db.execute(delete(phrases).where(phrases.c.rowid == row))
+        else:
+            self._db.execute(_REMOVE_GRAMS, {"rowid": row, "grams": all_grams(content)})
+        self._db.execute(delete(copies).where(_c.article == row))
+        self._db.execute(delete(passages).where(_p.article == row))
+        self._db.execute(delete(articles).where(_a.id == row))
+        return [passage_id for (passage_id,) in gone]
 
     def tell_stories(self) -> None:
         """Find out anew which articles are copies of one story: call when all are added."""
         # The order decides what is compared; by doc_id, it does not matter which came first.
-        rows = self._db.execute(
-            "SELECT c.article, c.runs, c.minhash FROM copies c JOIN articles a ON a.id = c.article "
-            "ORDER BY a.doc_id"
-        )
-        articles, counts, minhashes = [], [], bytearray()
-        for article, runs, minhash in rows:
-            articles.append(article)
+        signed = select(_c.article, _c.runs, _c.minhash).select_from(copies.join(articles))
+        numbers, counts, minhashes = [], [], bytearray()
+        for article, runs, minhash in self._db.execute(signed.order_by(_a.doc_id)):
+            numbers.append(article)
             counts.append(runs)
             minhashes += minhash
         told = stories(read_minhash(minhashes), np.array(counts))
-        self._db.execute("UPDATE copies SET story = NULL WHERE story NOT NULL")
-        self._db.executemany(
-            "UPDATE copies SET story = ? WHERE article = ?",
-            ((int(told[at]), articles[at]) for at in np.flatnonzero(np.bincount(told)[told] > 1)),
+        self._db.execute(update(copies).where(_c.story.is_not(None)).values(story=None))
+        shared = np.flatnonzero(np.bincount(told)[told] > 1)
+        self._insert(
+            update(copies).where(_c.article == bindparam("row")).values(story=bindparam("told")),
+            [{"row": numbers[at], "told": int(told[at])} for at in shared],
         )
 
-    def set_skipped(self, skipped: Iterable[Skipped]) -> None:
+    def count_terms(self) -> None:
+        """Count anew in how many passages each stemmed term occurs: call when all are added. Only
+        of a store that stands alone."""
+        counts: Counter[str] = Counter()
+        for row in _paged(self._run, _PASSAGE_ROWS, 0):
+            counts.update(set(lexical.terms(row[4])))
+        self._db.execute(delete(terms))
+        self._insert(
+            insert(terms),
+            [
+                {"term": term, "passages": count}
+                for term, count in counts.items()
+                if len(term) <= _LONGEST_TERM
+            ],
+        )
+
+    def set_fact(self, name: str, value: object) -> None:
+        """Store what is to be known of the corpus, as JSON. Only in a store that stands alone."""
+        self._db.execute(delete(facts).where(facts.c.name == name))
+        self._db.execute(insert(facts), {"name": name, "value": json.dumps(value)})
+
+    def set_skipped(self, items: Iterable[Skipped]) -> None:
         """Replace the list of what was left out."""
-        self._db.execute("DELETE FROM skipped")
-        self._db.executemany(
-            "INSERT INTO skipped VALUES (?, ?, ?)", [(s.path, s.reason, s.detail) for s in skipped]
+        self._db.execute(delete(skipped))
+        # What has zero characters in its name is named without them, where they cannot be kept.
+        zero = "\ufffd" if self._postgresql else "\x00"
+        self._insert(
+            insert(skipped),
+            [
+                {
+                    "path": item.path.replace("\x00", zero),
+                    "reason": item.reason,
+                    "detail": item.detail.replace("\x00", zero),
+                }
+                for item in items
+            ],
         )
 
     def set_uploaded(self, files: Mapping[str, str]) -> None:
         """Replace the list of what came through the page: the file by doc_id."""
-        self._db.execute("DELETE FROM uploaded")
-        self._db.executemany("INSERT INTO uploaded VALUES (?, ?)", files.items())
+        self._db.execute(delete(uploaded))
+        new = [{"doc_id": doc_id, "file": file} for doc_id, file in files.items()]
+        self._insert(insert(uploaded), new)
+
+    def _insert(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._db.execute(statement, rows)
+
+    def commit(self) -> None:
+        """Keep what was written, whatever becomes of this process."""
+        self._db.commit()
 
     def close(self) -> None:
         """Commit and close."""
-        if self._changed > _MANY:
-            self._db.execute("INSERT INTO phrases (phrases) VALUES ('optimize')")
+        if self._changed > _MANY and not self._postgresql:
+            self._db.execute(text("INSERT INTO phrases (phrases) VALUES ('optimize')"))
         self._db.commit()
         self._db.close()
+        self._engine.dispose()
