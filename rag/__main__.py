@@ -32,6 +32,7 @@ from rag.datatypes import (
 from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from rag.assistant import Assistant
     from rag.index.store import Listed
 
 _WIDTH = 92
@@ -190,10 +191,19 @@ def _index(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _ask(options: argparse.Namespace, settings: Settings) -> int:
+def _open(settings: Settings) -> Assistant:
+    """An assistant whose networks load while the rest is imported."""
+    from rag.index.index import open_index
+
+    index = open_index(settings.index, settings)
+    index.networks.load()
     from rag.assistant import Assistant
 
-    with Assistant.open(settings.index, settings=settings) as assistant:
+    return Assistant(settings.index, settings, opened=index)
+
+
+def _ask(options: argparse.Namespace, settings: Settings) -> int:
+    with _open(settings) as assistant:
         answer = assistant.answer(
             options.question,
             as_of=options.as_of,

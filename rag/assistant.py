@@ -36,7 +36,7 @@ from rag.datatypes import (
 )
 from rag.evidence import age_note, filter_notes, find, gather
 from rag.index.filter import Filter, read_filter
-from rag.index.index import open_index
+from rag.index.index import Index, open_index
 from rag.index.store import Listed
 from rag.llm.model import open_chat_model
 from rag.news.timeline import PASSAGES, timeline
@@ -56,12 +56,15 @@ class Assistant:
     Between questions it notices when a build has published a new index, and uses that.
     """
 
-    def __init__(self, index: Path | str, settings: Settings) -> None:
+    def __init__(
+        self, index: Path | str, settings: Settings, *, opened: Index | None = None
+    ) -> None:
+        """``opened``: the index, where somebody has opened it already."""
         self._place = index
         self._settings = settings
         self._chat_model = open_chat_model(settings)
         self._lock = threading.Lock()
-        self._state: Resources | None = Resources(open_index(index, settings), settings)
+        self._state: Resources | None = Resources(opened or open_index(index, settings), settings)
 
     @classmethod
     def open(
@@ -327,9 +330,9 @@ class Assistant:
             index = state.index
             found = timeline(
                 query,
-                index.encoder.encode([query])[0],
+                index.networks.encoder.encode([query])[0],
                 find(state, Understood(query, query), filter, PASSAGES * k),
-                encode=index.encoder.encode,
+                encode=index.networks.encoder.encode,
                 fetch=index.store.sound_article,
                 attribute=state.attribution,
                 most=k,
@@ -434,7 +437,7 @@ class Assistant:
                 raise RagError("this assistant is closed; open another with Assistant.open.")
             if not state.index.is_current():
                 try:
-                    opened = open_index(self._place, self._settings, encoder=state.encoder())
+                    opened = open_index(self._place, self._settings, earlier=state.index)
                 except IndexNotFoundError:
                     # The manifest was deleted under us: what we have open still answers.
                     return Use(state)

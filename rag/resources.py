@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
 
 import numpy as np
 
@@ -50,7 +49,7 @@ class Resources:
         """Tells people from places in a conversation; made with the first follow-up."""
         with self._lock:
             if self._sorter is None:
-                self._sorter = Sorter(self.index.encoder.encode)
+                self._sorter = Sorter(self.index.networks.encoder.encode)
             return self._sorter
 
     def vector(self, text: str) -> np.ndarray:
@@ -58,7 +57,7 @@ class Resources:
         with self._lock:
             known = self._vectors.get(text)
         if known is None:
-            known = np.asarray(self.index.encoder.encode([text])[0])
+            known = np.asarray(self.index.networks.encoder.encode([text])[0])
             with self._lock:
                 self._vectors[text] = known
                 while len(self._vectors) > _ASKED_LAST:
@@ -82,10 +81,6 @@ class Resources:
     def attribution(self, article: Article, start: int, end: int) -> Attribution | None:
         """Who says the words from ``start`` to ``end``; None where the outlet itself does."""
         return speech_at(self.speeches(article), start, end)
-
-    def encoder(self) -> Any:
-        """The question encoder, if it has been loaded: the next generation can use it again."""
-        return self.index.loaded_encoder()
 
     def enter(self) -> None:
         """Count a user."""

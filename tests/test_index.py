@@ -708,7 +708,7 @@ def test_langchain_opens_the_collection_as_it_is(seeds_index: Path, tmp_path: Pa
         )
     opened = OpenIndex(seeds_index, load_settings())
     try:
-        vector = opened.encoder.encode(["frozen foreign exchange reserves"])[0]
+        vector = opened.networks.encoder.encode(["frozen foreign exchange reserves"])[0]
     finally:
         opened.close()
     (document,) = theirs.similarity_search_by_vector(vector.tolist(), k=1)
@@ -741,7 +741,7 @@ def test_light_encoder_gives_the_vectors_of_sentence_transformers(
     opened = OpenIndex(seeds_index, load_settings())
     try:
         passages = opened.store.passages([int(i) for i in opened.rows.passage])
-        encoder = opened.encoder
+        encoder = opened.networks.encoder
         assert opened.rows.vectors is not None
         in_index = np.array(opened.rows.vectors)
     finally:

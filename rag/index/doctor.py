@@ -157,7 +157,7 @@ def _check_encoder(opened: OpenIndex, index: Path, renew: str) -> Check:
     prepared = quote(str(encoder_folder(index, embedding.sha256)))
     mend = f"rm -rf {prepared} && {renew}" if embedding.light_sha256 else f"{renew} --replace"
     try:
-        size = opened.encoder.encode(["probe"]).shape[1]
+        size = opened.networks.encoder.encode(["probe"]).shape[1]
     except RagError as error:
         return Check("question encoder", False, str(error), mend)
     fits = size == embedding.dimension

@@ -15,9 +15,8 @@ import numpy as np
 
 from rag.datatypes import Passage
 from rag.index.filter import Filter
+from rag.index.networks import Networks
 from rag.index.store import Store
-from rag.models.embed import Encoder
-from rag.models.span_network import LightSpanNetwork
 from rag.settings import Settings
 
 Key = int | tuple[str, int, int]
@@ -40,24 +39,7 @@ class Index(Protocol):
     """An index that is open for reading. Thread-safe."""
 
     store: Store
-
-    @property
-    def encoder(self) -> Encoder:
-        """The question encoder, loaded on first use."""
-        ...
-
-    def loaded_encoder(self) -> Encoder | None:
-        """The question encoder, or None if no question has needed it yet."""
-        ...
-
-    def network(self) -> LightSpanNetwork:
-        """The packaged reading network, loaded anew from the form prepared for this index.
-
-        Raises:
-            IndexMismatchError: The index was prepared for another network.
-            ModelUnavailableError: The form is missing or altered.
-        """
-        ...
+    networks: Networks
 
     def dense(self, vector: np.ndarray, depth: int, filter: Filter) -> dict[Key, float]:
         """The ``depth`` passages nearest to a vector of shape (dimension,), length 1, that a
@@ -100,11 +82,11 @@ class Index(Protocol):
         ...
 
 
-def open_index(place: Path | str, settings: Settings, *, encoder: Encoder | None = None) -> Index:
+def open_index(place: Path | str, settings: Settings, *, earlier: Index | None = None) -> Index:
     """Open the index in a folder, or at the URL of a Milvus server.
 
     Args:
-        encoder: That of an earlier opening, used again if the model is the same.
+        earlier: What was open before; its networks are used again if the models are the same.
 
     Raises:
         IndexNotFoundError, IndexMismatchError, ModelUnavailableError: As ``OpenIndex`` and
@@ -113,7 +95,7 @@ def open_index(place: Path | str, settings: Settings, *, encoder: Encoder | None
     if isinstance(place, Path):
         from rag.index.opened import OpenIndex
 
-        return OpenIndex(place, settings, encoder=encoder)
+        return OpenIndex(place, settings, earlier=earlier)
     from rag.index.remote import RemoteIndex
 
-    return RemoteIndex(place, settings, encoder=encoder)
+    return RemoteIndex(place, settings, earlier=earlier)

@@ -19,9 +19,10 @@ import numpy as np
 from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage
 from rag.index.filter import Filter
 from rag.index.generation import acquire_current
-from rag.index.index import Key
+from rag.index.index import Index, Key
 from rag.index.lexical import Postings
 from rag.index.manifest import Manifest, check_fits, encoder_folder, read_manifest, reader_folder
+from rag.index.networks import Networks
 from rag.index.rows import Rows, load_rows
 from rag.index.store import Store
 from rag.index.vectors import Collection, day_number
@@ -48,8 +49,8 @@ class OpenIndex:
         ModelUnavailableError: The question encoder is missing or altered.
     """
 
-    def __init__(self, folder: Path, settings: Settings, *, encoder: Encoder | None = None) -> None:
-        """``encoder``: that of an earlier generation, used again if the model is the same."""
+    def __init__(self, folder: Path, settings: Settings, *, earlier: Index | None = None) -> None:
+        """``earlier``: what was open before; its networks are used again if they are the same."""
         self.folder = folder
         self.manifest, self._generation, self._lock_file = acquire_current(folder)
         try:
@@ -69,22 +70,16 @@ class OpenIndex:
         except IndexMismatchError:
             self._lock_file.close()
             raise
-        self._encoder = encoder
+        if isinstance(earlier, OpenIndex) and _same_networks(earlier.manifest, self.manifest):
+            self.networks: Networks = earlier.networks
+        else:
+            self.networks = Networks(
+                functools.partial(_load_encoder, folder, self.manifest),
+                functools.partial(_load_reader, folder, self.manifest),
+            )
         self._collection: Collection | None = None
         self._load_lock = threading.Lock()
         self._mask = functools.lru_cache(maxsize=_MASKS)(self.rows.mask)
-
-    @property
-    def encoder(self) -> Encoder:
-        """The question encoder, loaded on first use."""
-        with self._load_lock:
-            if self._encoder is None:
-                self._encoder = _load_encoder(self.folder, self.manifest)
-            return self._encoder
-
-    def loaded_encoder(self) -> Encoder | None:
-        """The question encoder, or None if no question has needed it yet."""
-        return self._encoder
 
     @property
     def collection(self) -> Collection:
@@ -93,20 +88,6 @@ class OpenIndex:
             if self._collection is None:
                 self._collection = Collection(self._generation / "chroma")
             return self._collection
-
-    def network(self) -> LightSpanNetwork:
-        """The packaged reading network, in the form prepared for this index."""
-        sha256, info = network_sha256(), self.manifest.reader
-        if info is None or info.sha256 != sha256:
-            raise IndexMismatchError(
-                f"the index in {self.folder} was prepared for another reader; "
-                "run python -m rag index."
-            )
-        return LightSpanNetwork(
-            reader_folder(self.folder, sha256),
-            model_folder(PACKAGED_MODEL) / "tokenizer.json",
-            light_sha256=info.light_sha256,
-        )
 
     def dense(self, vector: np.ndarray, depth: int, filter: Filter) -> dict[Key, float]:
         """Rows nearest to a vector, best first, each with its cosine."""
@@ -208,6 +189,10 @@ def _top(scores: np.ndarray, k: int) -> np.ndarray:
     return candidates[np.lexsort((candidates, -scores[candidates]))][:k]
 
 
+def _same_networks(one: Manifest, other: Manifest) -> bool:
+    return one.embedding == other.embedding and one.reader == other.reader
+
+
 def _load_encoder(folder: Path, manifest: Manifest) -> Encoder:
     embedding = manifest.embedding
     if embedding.light_sha256 is not None:
@@ -223,3 +208,16 @@ def _load_encoder(folder: Path, manifest: Manifest) -> Encoder:
             "run python -m rag index --replace."
         )
     return QuestionEncoder(model)
+
+
+def _load_reader(folder: Path, manifest: Manifest) -> LightSpanNetwork:
+    sha256, info = network_sha256(), manifest.reader
+    if info is None or info.sha256 != sha256:
+        raise IndexMismatchError(
+            f"the index in {folder} was prepared for another reader; run python -m rag index."
+        )
+    return LightSpanNetwork(
+        reader_folder(folder, sha256),
+        model_folder(PACKAGED_MODEL) / "tokenizer.json",
+        light_sha256=info.light_sha256,
+    )

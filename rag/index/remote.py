@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -21,13 +20,13 @@ from pydantic import BaseModel, ConfigDict
 
 from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage, RagError
 from rag.index.filter import Filter
-from rag.index.index import Key
+from rag.index.index import Index, Key
 from rag.index.manifest import ChunkerInfo, chunker_info
 from rag.index.milvus import Collection
+from rag.index.networks import Networks
 from rag.index.prepared import open_encoder, open_network
 from rag.index.store import Store
-from rag.models.embed import Encoder, ModelFiles, find_model
-from rag.models.span_network import LightSpanNetwork
+from rag.models.embed import ModelFiles, find_model
 from rag.settings import Settings
 
 FORMAT = 1
@@ -145,12 +144,18 @@ class RemoteIndex:
         ModelUnavailableError: The embedding model is missing or altered.
     """
 
-    def __init__(self, url: str, settings: Settings, *, encoder: Encoder | None = None) -> None:
-        """``encoder``: that of an earlier opening, used again."""
+    def __init__(self, url: str, settings: Settings, *, earlier: Index | None = None) -> None:
+        """``earlier``: what was open before; its networks are used again."""
         self._settings = settings
-        self._encoder = encoder
-        self._load_lock = threading.Lock()
         self._model = find_model(settings.embed_model)
+        self.networks = (
+            earlier.networks
+            if isinstance(earlier, RemoteIndex) and earlier._model == self._model
+            else Networks(
+                functools.partial(open_encoder, self._model, settings.local, questions=True),
+                functools.partial(open_network, settings.local),
+            )
+        )
         with store_errors(IndexNotFoundError):
             self.store = Store(*store_place(settings))
         try:
@@ -180,22 +185,6 @@ class RemoteIndex:
             )
         check_together(made, self._collection)
         self._collection.load()
-
-    @property
-    def encoder(self) -> Encoder:
-        """The question encoder, loaded on first use."""
-        with self._load_lock:
-            if self._encoder is None:
-                self._encoder = open_encoder(self._model, self._settings.local, questions=True)
-            return self._encoder
-
-    def loaded_encoder(self) -> Encoder | None:
-        """The question encoder, or None if no question has needed it yet."""
-        return self._encoder
-
-    def network(self) -> LightSpanNetwork:
-        """The packaged reading network, in the form prepared on this machine."""
-        return open_network(self._settings.local)
 
     def dense(self, vector: np.ndarray, depth: int, filter: Filter) -> dict[Key, float]:
         """Passages nearest to a vector, best first, each with its cosine."""

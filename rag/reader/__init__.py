@@ -73,11 +73,11 @@ def open_reader(index: Index, settings: Settings) -> Reader:
     if settings.reader == "sentences":
         from rag.reader.sentences import SentenceReader
 
-        return SentenceReader(index.encoder)
+        return SentenceReader(index.networks.encoder)
     from rag.reader.spans import SpanReader
 
     if settings.reader != "spans":
         from rag.models.qa_model import QAModelNetwork
 
         return SpanReader(QAModelNetwork(settings.reader))
-    return SpanReader(index.network())
+    return SpanReader(index.networks.reader)

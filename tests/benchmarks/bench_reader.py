@@ -148,7 +148,7 @@ def _read(
     index: OpenIndex, reader: Reader, question: str, passages: Sequence[Passage]
 ) -> list[Reading]:
     """Given passages read as if retrieved, ranked by nearness."""
-    vector, *others = index.encoder.encode([question, *(p.span.text for p in passages)])
+    vector, *others = index.networks.encoder.encode([question, *(p.span.text for p in passages)])
     nearness = [float(other @ vector) for other in others]
     order = sorted(range(len(passages)), key=lambda i: -nearness[i])
     hits = [
@@ -187,7 +187,7 @@ def open_retrieval(
     whole: list[Asked] = []
     without: list[Asked] = []
     for question in collection.questions[:LIMIT]:
-        vector = index.encoder.encode([question.text])[0]
+        vector = index.networks.encoder.encode([question.text])[0]
         hits = search(index, question.text, vector, k=3 * k, filter=Filter())
         found.append(hits[0].passage.span.doc_id in question.relevant)
         articles.append(question.id.split("#")[0])
@@ -258,7 +258,7 @@ def reading_time(
     for k in (5, 10):
         asked = []
         for question in collection.questions[:240]:
-            vector = index.encoder.encode([question.text])[0]
+            vector = index.networks.encoder.encode([question.text])[0]
             hits = search(index, question.text, vector, k=k, filter=Filter())
             asked.append((question.text, vector, hits))
         for one in asked[:120]:  # prepares the kernels of each shape
