@@ -192,14 +192,17 @@ def _index(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _open(settings: Settings) -> Assistant:
-    """An assistant whose networks load while the rest is imported."""
-    from rag.index.index import open_index
+    """An assistant whose networks load while everything else is imported."""
+    networks = None
+    if isinstance(settings.index, Path):
+        from rag.index.manifest import read_manifest
+        from rag.index.networks import networks_of
 
-    index = open_index(settings.index, settings)
-    index.networks.load()
+        networks = networks_of(settings.index, read_manifest(settings.index))
+        networks.load()
     from rag.assistant import Assistant
 
-    return Assistant(settings.index, settings, opened=index)
+    return Assistant(settings.index, settings, networks=networks)
 
 
 def _ask(options: argparse.Namespace, settings: Settings) -> int:

@@ -36,7 +36,8 @@ from rag.datatypes import (
 )
 from rag.evidence import age_note, filter_notes, find, gather
 from rag.index.filter import Filter, read_filter
-from rag.index.index import Index, open_index
+from rag.index.index import open_index
+from rag.index.networks import Networks
 from rag.index.store import Listed
 from rag.llm.model import open_chat_model
 from rag.news.timeline import PASSAGES, timeline
@@ -57,14 +58,16 @@ class Assistant:
     """
 
     def __init__(
-        self, index: Path | str, settings: Settings, *, opened: Index | None = None
+        self, index: Path | str, settings: Settings, *, networks: Networks | None = None
     ) -> None:
-        """``opened``: the index, where somebody has opened it already."""
+        """``networks``: those of the index, where somebody has begun to load them."""
         self._place = index
         self._settings = settings
         self._chat_model = open_chat_model(settings)
         self._lock = threading.Lock()
-        self._state: Resources | None = Resources(opened or open_index(index, settings), settings)
+        self._state: Resources | None = Resources(
+            open_index(index, settings, networks=networks), settings
+        )
 
     @classmethod
     def open(
@@ -437,7 +440,7 @@ class Assistant:
                 raise RagError("this assistant is closed; open another with Assistant.open.")
             if not state.index.is_current():
                 try:
-                    opened = open_index(self._place, self._settings, earlier=state.index)
+                    opened = open_index(self._place, self._settings, networks=state.index.networks)
                 except IndexNotFoundError:
                     # The manifest was deleted under us: what we have open still answers.
                     return Use(state)

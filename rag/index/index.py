@@ -82,11 +82,11 @@ class Index(Protocol):
         ...
 
 
-def open_index(place: Path | str, settings: Settings, *, earlier: Index | None = None) -> Index:
+def open_index(place: Path | str, settings: Settings, *, networks: Networks | None = None) -> Index:
     """Open the index in a folder, or at the URL of a Milvus server.
 
     Args:
-        earlier: What was open before; its networks are used again if the models are the same.
+        networks: Used if they are those of this index: loaded already, or for an earlier state.
 
     Raises:
         IndexNotFoundError, IndexMismatchError, ModelUnavailableError: As ``OpenIndex`` and
@@ -95,7 +95,7 @@ def open_index(place: Path | str, settings: Settings, *, earlier: Index | None =
     if isinstance(place, Path):
         from rag.index.opened import OpenIndex
 
-        return OpenIndex(place, settings, earlier=earlier)
+        return OpenIndex(place, settings, networks=networks)
     from rag.index.remote import RemoteIndex
 
-    return RemoteIndex(place, settings, earlier=earlier)
+    return RemoteIndex(place, settings, networks=networks)

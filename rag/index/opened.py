@@ -19,22 +19,14 @@ import numpy as np
 from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage
 from rag.index.filter import Filter
 from rag.index.generation import acquire_current
-from rag.index.index import Index, Key
+from rag.index.index import Key
 from rag.index.lexical import Postings
-from rag.index.manifest import Manifest, check_fits, encoder_folder, read_manifest, reader_folder
-from rag.index.networks import Networks
+from rag.index.manifest import check_fits, read_manifest
+from rag.index.networks import Networks, networks_of
 from rag.index.rows import Rows, load_rows
 from rag.index.store import Store
 from rag.index.vectors import Collection, day_number
-from rag.models.embed import (
-    Encoder,
-    LightEncoder,
-    QuestionEncoder,
-    find_model,
-    model_folder,
-)
-from rag.models.span_network import LightSpanNetwork, network_sha256
-from rag.settings import PACKAGED_MODEL, Settings
+from rag.settings import Settings
 
 _MASKS = 8
 """Of so many filters it is remembered what they let through: one question searches several times."""
@@ -49,8 +41,10 @@ class OpenIndex:
         ModelUnavailableError: The question encoder is missing or altered.
     """
 
-    def __init__(self, folder: Path, settings: Settings, *, earlier: Index | None = None) -> None:
-        """``earlier``: what was open before; its networks are used again if they are the same."""
+    def __init__(
+        self, folder: Path, settings: Settings, *, networks: Networks | None = None
+    ) -> None:
+        """``networks``: used if they are those of this index."""
         self.folder = folder
         self.manifest, self._generation, self._lock_file = acquire_current(folder)
         try:
@@ -70,13 +64,8 @@ class OpenIndex:
         except IndexMismatchError:
             self._lock_file.close()
             raise
-        if isinstance(earlier, OpenIndex) and _same_networks(earlier.manifest, self.manifest):
-            self.networks: Networks = earlier.networks
-        else:
-            self.networks = Networks(
-                functools.partial(_load_encoder, folder, self.manifest),
-                functools.partial(_load_reader, folder, self.manifest),
-            )
+        made = networks_of(folder, self.manifest)
+        self.networks = networks if networks and networks.models == made.models else made
         self._collection: Collection | None = None
         self._load_lock = threading.Lock()
         self._mask = functools.lru_cache(maxsize=_MASKS)(self.rows.mask)
@@ -187,37 +176,3 @@ def _top(scores: np.ndarray, k: int) -> np.ndarray:
     else:
         candidates = np.arange(len(scores))
     return candidates[np.lexsort((candidates, -scores[candidates]))][:k]
-
-
-def _same_networks(one: Manifest, other: Manifest) -> bool:
-    return one.embedding == other.embedding and one.reader == other.reader
-
-
-def _load_encoder(folder: Path, manifest: Manifest) -> Encoder:
-    embedding = manifest.embedding
-    if embedding.light_sha256 is not None:
-        return LightEncoder(
-            encoder_folder(folder, embedding.sha256),
-            model_folder(embedding.model) / "tokenizer.json",
-            sha256=embedding.light_sha256,
-        )
-    model = find_model(embedding.model)
-    if model.sha256 != embedding.sha256:
-        raise IndexMismatchError(
-            f"the weights of {embedding.model} changed since the index in {folder} was built; "
-            "run python -m rag index --replace."
-        )
-    return QuestionEncoder(model)
-
-
-def _load_reader(folder: Path, manifest: Manifest) -> LightSpanNetwork:
-    sha256, info = network_sha256(), manifest.reader
-    if info is None or info.sha256 != sha256:
-        raise IndexMismatchError(
-            f"the index in {folder} was prepared for another reader; run python -m rag index."
-        )
-    return LightSpanNetwork(
-        reader_folder(folder, sha256),
-        model_folder(PACKAGED_MODEL) / "tokenizer.json",
-        light_sha256=info.light_sha256,
-    )

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage, RagError
 from rag.index.filter import Filter
-from rag.index.index import Index, Key
+from rag.index.index import Key
 from rag.index.manifest import ChunkerInfo, chunker_info
 from rag.index.milvus import Collection
 from rag.index.networks import Networks
@@ -144,18 +144,16 @@ class RemoteIndex:
         ModelUnavailableError: The embedding model is missing or altered.
     """
 
-    def __init__(self, url: str, settings: Settings, *, earlier: Index | None = None) -> None:
-        """``earlier``: what was open before; its networks are used again."""
+    def __init__(self, url: str, settings: Settings, *, networks: Networks | None = None) -> None:
+        """``networks``: used if they are of the same model."""
         self._settings = settings
         self._model = find_model(settings.embed_model)
-        self.networks = (
-            earlier.networks
-            if isinstance(earlier, RemoteIndex) and earlier._model == self._model
-            else Networks(
-                functools.partial(open_encoder, self._model, settings.local, questions=True),
-                functools.partial(open_network, settings.local),
-            )
+        made = Networks(
+            (settings.local, self._model),
+            functools.partial(open_encoder, self._model, settings.local, questions=True),
+            functools.partial(open_network, settings.local),
         )
+        self.networks = networks if networks and networks.models == made.models else made
         with store_errors(IndexNotFoundError):
             self.store = Store(*store_place(settings))
         try:
