@@ -222,13 +222,13 @@ def best_span(starts: np.ndarray, ends: np.ndarray) -> tuple[float, int, int]:
     >>> best_span(np.array([0., 2., 1.]), np.array([3., 1., 0.]))
     (3.0, 0, 0)
     """
-    sums = starts[:, None] + ends[None, :]
-    allowed = np.triu(np.ones_like(sums, dtype=bool)) & ~np.triu(
-        np.ones_like(sums, dtype=bool), MAX_ANSWER_TOKENS
+    beyond = np.full(MAX_ANSWER_TOKENS - 1, -np.inf, dtype=ends.dtype)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.concatenate([ends, beyond]), MAX_ANSWER_TOKENS
     )
-    sums = np.where(allowed, sums, -np.inf)
-    i, j = np.unravel_index(int(np.argmax(sums)), sums.shape)
-    return float(sums[i, j]), int(i), int(j)
+    sums = starts[:, None] + windows
+    i, ahead = np.unravel_index(int(np.argmax(sums)), sums.shape)
+    return float(sums[i, ahead]), int(i), int(i + ahead)
 
 
 def network_sha256() -> str:

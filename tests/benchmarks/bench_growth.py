@@ -127,7 +127,10 @@ def agreement(folder: Path, questions: Sequence[str]) -> dict[str, Any]:
         found = sorted(index.dense(vector, 100, Filter()).values(), reverse=True)[:TOP]
         shares.append(np.mean(np.array(found) >= exact.min() - 1e-5))
     index.close()
-    return {"exact_search": index.manifest.exact_search, "agreement": round(float(np.mean(shares)), 4)}
+    return {
+        "exact_search": index.manifest.exact_search,
+        "agreement": round(float(np.mean(shares)), 4),
+    }
 
 
 def all_vectors(index: OpenIndex) -> Iterator[np.ndarray]:
@@ -139,7 +142,16 @@ def all_vectors(index: OpenIndex) -> Iterator[np.ndarray]:
 
 def process(step: str, folder: Path, inputs: Path) -> dict[str, Any]:
     """A step in a process of its own; what it printed."""
-    command = [sys.executable, __file__, "--step", step, "--folder", str(folder), "--inputs", str(inputs)]
+    command = [
+        sys.executable,
+        __file__,
+        "--step",
+        step,
+        "--folder",
+        str(folder),
+        "--inputs",
+        str(inputs),
+    ]
     environment = {**os.environ, "RAG_PASSAGE_TOKENS": str(TOKENS)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
