@@ -22,6 +22,7 @@ from rag.models.light import (
     form_sha256,
     has_form,
     load_form,
+    load_tokenizer,
     new_form,
 )
 
@@ -77,13 +78,9 @@ class LightSpanNetwork:
     name = "spans"
 
     def __init__(self, folder: Path, tokenizer: Path, *, light_sha256: str | None = None) -> None:
-        from tokenizers import Tokenizer
-
         self.sha256 = network_sha256()
         self._network = load_form(folder, "reader", light_sha256)
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = load_tokenizer(tokenizer)
 
     def score(self, question: str, texts: Sequence[str]) -> list[SpanScores]:
         """See ``SpanNetwork``."""
@@ -277,6 +274,7 @@ def prepare_reader(base_model: Path, folder: Path) -> str:
         example = tuple(torch.ones((2, 8), dtype=torch.long) for _ in range(3))
         convert(network, example, partial)
         _check_form(network, load_form(partial, "reader"), base_model)
+    load_form(folder, "reader")  # compiles it, so that the first question need not
     return form_sha256(folder)
 
 
@@ -284,11 +282,8 @@ def _check_form(network: Any, light: LightNetwork, base_model: Path) -> None:
     """Both forms must find the same span in every probe, with scores within half a unit or a
     twentieth of their range."""
     import torch
-    from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(base_model / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = load_tokenizer(base_model / "tokenizer.json")
     for question, text in _PROBES:
         asked = tokenizer.encode(question, add_special_tokens=False).ids
         window = assemble(asked, tokenizer.encode(text, add_special_tokens=False).ids, tokenizer)
