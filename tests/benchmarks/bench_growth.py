@@ -46,6 +46,7 @@ SENTENCES, TOKENS = 10, 32
 SHORTEST, LONGEST = 60, 130
 """Of a sentence, in characters: as a rule one fits a passage of 32 word pieces, two do not."""
 ASKED, WARM_UP, TOP = 100, 10, 10
+PLOT = bench.ROOT / ".github" / "growth.png"
 _PASSAGES_AN_ARTICLE = 9.3
 _TITLE_WORDS = 7
 _SEED = 8
@@ -168,7 +169,36 @@ def measure(data: Path, sizes: Sequence[int] = SIZES, keep: Path | None = None) 
         questions = root / "questions.json"
         questions.write_text(json.dumps(asked), encoding="utf-8")
         rows = [measure_size(data, size, root, questions) for size in sizes]
+    plot(rows)
     return {"questions": len(asked), "sizes": rows}
+
+
+def plot(rows: Sequence[dict[str, Any]]) -> None:
+    """Times, and memory, disk and build time, over the number of passages, on log axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    passages = [row["passages"] for row in rows]
+    for label, values in (
+        ("answer, median", [row["answer"]["median_ms"] for row in rows]),
+        ("answer, 95th percentile", [row["answer"]["p95_ms"] for row in rows]),
+        ("search alone, median", [row["search"]["median_ms"] for row in rows]),
+    ):
+        left.loglog(passages, values, "o-", label=label)
+    for label, values in (
+        ("memory while answering, MB", [row["answer_peak_mb"] for row in rows]),
+        ("memory while building, MB", [row["build_peak_mb"] for row in rows]),
+        ("disk, MB", [row["disk_mb"] for row in rows]),
+        ("build, seconds", [row["build_s"] for row in rows]),
+    ):
+        right.loglog(passages, values, "o-", label=label)
+    left.set_ylabel("milliseconds")
+    for axes in (left, right):
+        axes.set_xlabel("passages")
+        axes.grid(visible=True, which="major", alpha=0.3)
+        axes.legend(fontsize="small")
+    figure.savefig(PLOT, dpi=110)
 
 
 def measure_size(data: Path, size: int, root: Path, questions: Path) -> dict[str, Any]:
