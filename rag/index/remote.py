@@ -32,6 +32,8 @@ from rag.settings import Settings
 
 FORMAT = 1
 """Raise it when the collection or the facts change shape."""
+PENDING = "pending:"
+"""Facts whose names begin so note batches that were begun (see ``rag.index.remote_build``)."""
 
 
 class Made(BaseModel):
@@ -154,7 +156,7 @@ class RemoteIndex:
         with store_errors(IndexNotFoundError):
             self.store = Store(*store_place(settings))
         try:
-            self._collection = Collection(url, settings)
+            self.collection = Collection(url, settings)
         except BaseException:
             self.store.close()
             raise
@@ -178,8 +180,8 @@ class RemoteIndex:
                 f"the corpus of {url} is not ingested whole; wait for the ingest that is at work, "
                 "or run python -m rag index again, which goes on where the last one stopped."
             )
-        check_together(made, self._collection)
-        self._collection.load()
+        check_together(made, self.collection)
+        self.collection.load()
 
     @property
     def encoder(self) -> Encoder:
@@ -199,12 +201,12 @@ class RemoteIndex:
 
     def dense(self, vector: np.ndarray, depth: int, filter: Filter) -> dict[Key, float]:
         """Passages nearest to a vector, best first, each with its cosine."""
-        found = _ordered(self._collection.nearest(vector, depth, filter))
+        found = _ordered(self.collection.nearest(vector, depth, filter))
         return {_key(passage_id): cosine for passage_id, cosine in found}
 
     def lexical(self, query: str, depth: int, filter: Filter) -> list[Key]:
         """Passages best by BM25, best first."""
-        found = _ordered(self._collection.best(query, depth, filter))
+        found = _ordered(self.collection.best(query, depth, filter))
         return [_key(passage_id) for passage_id, _ in found]
 
     def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
@@ -239,7 +241,7 @@ class RemoteIndex:
     def close(self) -> None:
         """Close the connections."""
         self.store.close()
-        self._collection.close()
+        self.collection.close()
 
 
 def _key(passage_id: str) -> Key:

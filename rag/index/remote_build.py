@@ -38,6 +38,7 @@ from rag.index.milvus import Collection
 from rag.index.prepared import open_encoder
 from rag.index.remote import (
     FORMAT,
+    PENDING,
     Made,
     check_made,
     check_together,
@@ -52,7 +53,6 @@ from rag.settings import Settings
 
 BATCH_CHARACTERS = 250_000
 """Of article text; some 500 passages."""
-_PENDING = "pending:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def write(
     names = {passage.passage_id for passage in passages}
     doc_ids = [*(one.article.doc_id for one in batch), *sorted(removed)]
     before = set(store.passage_ids(doc_ids))
-    note = f"{_PENDING}{uuid.uuid4()}"
+    note = f"{PENDING}{uuid.uuid4()}"
     store.set_fact(note, {"articles": doc_ids, "passages": sorted(before | names)})
     store.commit()
     if passages:
@@ -112,7 +112,7 @@ def settle(collection: Collection, reader: Store) -> dict[str, list[str]]:
         Their notes' names, to be forgotten once the articles noted, by doc_id, are written again.
     """
     again = {}
-    for name, note in reader.facts(_PENDING).items():
+    for name, note in reader.facts(PENDING).items():
         named = {passage.passage_id for passage in reader.named_passages(note["passages"])}
         collection.delete(sorted(set(note["passages"]) - named))
         again[name] = list(note["articles"])
