@@ -62,7 +62,7 @@ def main() -> None:
             return grpc.unary_unary_rpc_method_handler(refuse)
 
     class Servicer(MilvusServicer):
-        def GetVersion(self, request, context):  # noqa: N802
+        def GetVersion(self, request, context):
             answer = super().GetVersion(request, context)
             if options.version:
                 answer.version = options.version
