@@ -9,17 +9,15 @@ the store names is found; what is found and not named is passed over.
 from __future__ import annotations
 
 import functools
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage, RagError
+from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage
 from rag.index.filter import Filter
 from rag.index.index import Key
 from rag.index.manifest import ChunkerInfo, chunker_info
@@ -124,18 +122,6 @@ def check_together(made: Made, collection: Collection) -> None:
         )
 
 
-@contextmanager
-def store_errors(kind: type[RagError]) -> Iterator[None]:
-    """SQLite's errors as one line; PostgreSQL's are lines already."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise kind(
-            f"the article store in RAG_STORE cannot be used ({error}); correct the address, or run "
-            "python -m rag index."
-        ) from error
-
-
 class RemoteIndex:
     """Store and collection of a corpus, and the question encoder of this machine. Thread-safe.
 
@@ -153,8 +139,7 @@ class RemoteIndex:
         self._encoder = encoder
         self._load_lock = threading.Lock()
         self._model = find_model(settings.embed_model)
-        with store_errors(IndexNotFoundError):
-            self.store = Store(*store_place(settings))
+        self.store = Store(*store_place(settings))
         try:
             self.collection = Collection(url, settings)
         except BaseException:

@@ -27,7 +27,6 @@ from rag.datatypes import (
     CorpusError,
     IndexMismatchError,
     IndexReport,
-    IndexWriteError,
     Passage,
     Skipped,
 )
@@ -43,7 +42,6 @@ from rag.index.remote import (
     check_made,
     check_together,
     read_made,
-    store_errors,
     store_place,
 )
 from rag.index.sources import max_article_bytes
@@ -143,7 +141,6 @@ def ingest(
         dimension=encoder.dimension,
     )
     with ExitStack() as held:
-        held.enter_context(store_errors(IndexWriteError))
         held.enter_context(one_ingest(*place))
         collection = held.enter_context(closing(Collection(url, settings, writing=True)))
         store = held.enter_context(StoreWriter(*place))
