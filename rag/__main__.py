@@ -83,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
-        added.add_argument("--index", type=Path, help="folder of the index (default: index)")
+        added.add_argument(
+            "--index", help="folder of the index, or URL of a Milvus server (default: index)"
+        )
         added.set_defaults(run=run)
         return added
 
@@ -513,7 +515,7 @@ def _and_more(lines: list[str], more: int) -> str:
     return "\n".join([*lines, f"  … and {more:,} more"] if more > 0 else lines)
 
 
-def _report_text(report: IndexReport, index: Path) -> str:
+def _report_text(report: IndexReport, index: Path | str) -> str:
     lines = [
         f"{report.articles} articles, {report.passages} passages in {index} "
         f"({report.added} added, {report.changed} changed, {report.removed} removed) "

@@ -11,7 +11,7 @@ import numpy as np
 from rag.answering.phrases import Sorter
 from rag.corpus.sentences import sentence_spans
 from rag.datatypes import Article, Attribution
-from rag.index.opened import OpenIndex
+from rag.index.index import Index
 from rag.news.speech import speech_at, speeches
 from rag.reader import Reader, open_reader
 from rag.settings import Settings
@@ -26,7 +26,7 @@ _ASKED_LAST = 64
 class Resources:
     """An open index with what reads and writes over it, closed when retired and no longer used."""
 
-    def __init__(self, index: OpenIndex, settings: Settings) -> None:
+    def __init__(self, index: Index, settings: Settings) -> None:
         self.index = index
         self._settings = settings
         self._reader: Reader | None = None

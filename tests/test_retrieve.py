@@ -12,9 +12,9 @@ import pytest
 from conftest import link_networks
 
 import rag
+from rag.index.filter import Filter
 from rag.index.opened import OpenIndex
 from rag.index.vectors import Collection
-from rag.retrieve.filter import Filter
 from rag.retrieve.search import search
 from rag.settings import load_settings
 

@@ -81,7 +81,7 @@ from rag.models.embed import (
 )
 from rag.models.light import has_form
 from rag.models.span_network import network_sha256, prepare_reader
-from rag.settings import PACKAGED_MODEL, Settings, load_settings
+from rag.settings import PACKAGED_MODEL, Settings, index_place, load_settings
 
 _BATCH_PASSAGES = 512
 _RETRY_SECONDS = 0.1
@@ -103,7 +103,9 @@ def build_index(
 
     Args:
         corpus: Folder of .txt, .md, .jsonl, .html, .pdf and .docx files, or one such file.
-        index: Folder of the index; made if missing. What is not ours in it is left alone.
+        index: Folder of the index; made if missing. What is not ours in it is left alone. Or the
+            URL of a Milvus server; then the settings name the article store, and ``wait`` and
+            ``uploads/`` do not apply.
         replace: Allow an index of another corpus root to be replaced.
         progress: True: draw progress bars on stderr. A function is called after each article with
             the number of articles dealt with so far (those left out count) and how many there are,
@@ -118,7 +120,11 @@ def build_index(
         ModelUnavailableError: The embedding model is missing or altered.
     """
     settings = settings or load_settings()
-    root, folder = Path(corpus), Path(index)
+    root, folder = Path(corpus), index_place(index)
+    if isinstance(folder, str):
+        from rag.index.remote_build import ingest
+
+        return ingest(root, folder, replace=replace, progress=progress, settings=settings)
     if not folder.exists():
         scan(root)  # a corpus that cannot be read leaves no empty folder behind
     with writing(folder, wait=wait):
@@ -186,7 +192,7 @@ def update(
         with _Build(folder, old, settings, progress=progress) as build:
             counts = build.read(files, max_bytes=max_article_bytes(settings))
             if build.articles == 0:
-                raise CorpusError(_no_article(root, build.skipped))
+                raise CorpusError(no_article(root, build.skipped))
             manifest = build.publish(relative_root(root, folder))
         write_stats(folder, manifest, files, scanned_ns)
         delete_unused(folder, keep=manifest.generation)
@@ -251,7 +257,8 @@ def _forms_in_place(index: Path, manifest: Manifest, settings: Settings) -> bool
     )
 
 
-def _no_article(root: Path, skipped: list[Skipped]) -> str:
+def no_article(root: Path, skipped: list[Skipped]) -> str:
+    """Why there is nothing to build, as a line."""
     reasons = ", ".join(f"{n} {r}" for r, n in Counter(s.reason for s in skipped).most_common())
     found = f"{len(skipped)} skipped: {reasons}" if skipped else "it is empty"
     return (
@@ -368,7 +375,7 @@ class _Build:
         counts: Counter[str] = Counter()
         before = self._old_digests()
         reading = _Reading(files)
-        for item in self._told(read_articles(reading, max_bytes=max_bytes), files):
+        for item in told(read_articles(reading, max_bytes=max_bytes), files, self._progress):
             upload = _upload_name(reading.current, self._index / UPLOADS)
             if isinstance(item, Skipped):
                 self.skipped.append(item)
@@ -552,22 +559,25 @@ class _Build:
         light = prepare_reader(model_folder(PACKAGED_MODEL), reader_folder(self._index, sha256))
         return ReaderInfo(sha256=sha256, light_sha256=light)
 
-    def _told(
-        self, items: Iterator[Article | Skipped], files: list[FileStat | Skipped]
-    ) -> Iterator[Article | Skipped]:
-        """The items, with word of each to whoever wants to know how far the build is."""
-        # The number of articles is known beforehand only where a file is one article.
-        one_each = not any(
-            isinstance(f, FileStat) and f.path.suffix.lower() in JSONL_SUFFIXES for f in files
-        )
-        total = len(files) if one_each else None
-        if self._progress is False:
-            yield from items
-        elif self._progress is True:
-            from tqdm import tqdm
 
-            yield from tqdm(items, desc="indexing", unit=" articles", total=total, leave=False)
-        else:
-            for done, item in enumerate(items, start=1):
-                yield item
-                self._progress(done, total)
+def told(
+    items: Iterator[Article | Skipped],
+    files: list[FileStat | Skipped],
+    progress: bool | Progress,
+) -> Iterator[Article | Skipped]:
+    """The items, with word of each to whoever wants to know how far the build is."""
+    # The number of articles is known beforehand only where a file is one article.
+    one_each = not any(
+        isinstance(f, FileStat) and f.path.suffix.lower() in JSONL_SUFFIXES for f in files
+    )
+    total = len(files) if one_each else None
+    if progress is False:
+        yield from items
+    elif progress is True:
+        from tqdm import tqdm
+
+        yield from tqdm(items, desc="indexing", unit=" articles", total=total, leave=False)
+    else:
+        for done, item in enumerate(items, start=1):
+            yield item
+            progress(done, total)

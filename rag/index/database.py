@@ -45,7 +45,8 @@ def open_engine(place: str | Path, schema: str | None, *, writing: bool) -> Engi
     url = _parsed(str(place))
     if url.get_backend_name() == "sqlite":
         shown = str(url.database)
-        engine = _sqlite(Path(shown), None if writing else "mode=ro")
+        # Not "ro": the first to read after a writer was killed undoes what that left half-written.
+        engine = _sqlite(Path(shown), None if writing else "mode=rw")
     else:
         host = url.host or url.query.get("host")
         shown = f"{host or 'localhost'}:{url.port or 5432}/{url.database}"
@@ -95,6 +96,7 @@ def _sqlite(path: Path, mode: str | None) -> Engine:
         uri = f"{path.resolve().as_uri()}?{mode}"
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False)
         connection.create_function("folded", 1, str.casefold, deterministic=True)
+        connection.execute("PRAGMA query_only = ON")
         return connection
 
     if mode is None:

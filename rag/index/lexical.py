@@ -107,10 +107,11 @@ class Postings:
             return np.zeros(self.size, dtype=np.float32)
         return np.asarray(self._model.get_scores(known), dtype=np.float32)
 
-    def vocabulary(self) -> Iterable[str]:
-        """Every stemmed term of the corpus."""
+    def vocabulary(self, begin: str = "") -> Iterable[str]:
+        """Every stemmed term of the corpus that begins so."""
         known: dict[str, int] = self._model.vocab_dict
-        return filter(None, known)  # bm25s keeps an empty term of its own
+        # bm25s keeps an empty term of its own.
+        return (term for term in known if term and term.startswith(begin))
 
     def document_frequency(self, term: str) -> int:
         """In how many passages the stemmed term occurs."""

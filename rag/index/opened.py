@@ -1,21 +1,30 @@
-"""An index that is open for reading: one generation of it, pinned until closed."""
+"""The embedded index, open for reading: one generation of it, pinned until closed.
+
+Dense search is exact over a memory-mapped matrix for small collections and Chroma's HNSW beyond.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import threading
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from rag.datatypes import IndexMismatchError, IndexNotFoundError
+from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage
+from rag.index.filter import Filter
 from rag.index.generation import acquire_current
+from rag.index.index import Key
 from rag.index.lexical import Postings
-from rag.index.manifest import Manifest, check_fits, encoder_folder, read_manifest
+from rag.index.manifest import Manifest, check_fits, encoder_folder, read_manifest, reader_folder
 from rag.index.rows import Rows, load_rows
 from rag.index.store import Store
-from rag.index.vectors import Collection
+from rag.index.vectors import Collection, day_number
 from rag.models.embed import (
     Encoder,
     LightEncoder,
@@ -23,7 +32,11 @@ from rag.models.embed import (
     find_model,
     model_folder,
 )
-from rag.settings import Settings
+from rag.models.span_network import LightSpanNetwork, network_sha256
+from rag.settings import PACKAGED_MODEL, Settings
+
+_MASKS = 8
+"""Of so many filters it is remembered what they let through: one question searches several times."""
 
 
 class OpenIndex:
@@ -59,6 +72,7 @@ class OpenIndex:
         self._encoder = encoder
         self._collection: Collection | None = None
         self._load_lock = threading.Lock()
+        self._mask = functools.lru_cache(maxsize=_MASKS)(self.rows.mask)
 
     @property
     def encoder(self) -> Encoder:
@@ -79,6 +93,87 @@ class OpenIndex:
             if self._collection is None:
                 self._collection = Collection(self._generation / "chroma")
             return self._collection
+
+    def network(self) -> LightSpanNetwork:
+        """The packaged reading network, in the form prepared for this index."""
+        sha256, info = network_sha256(), self.manifest.reader
+        if info is None or info.sha256 != sha256:
+            raise IndexMismatchError(
+                f"the index in {self.folder} was prepared for another reader; "
+                "run python -m rag index."
+            )
+        return LightSpanNetwork(
+            reader_folder(self.folder, sha256),
+            model_folder(PACKAGED_MODEL) / "tokenizer.json",
+            light_sha256=info.light_sha256,
+        )
+
+    def dense(self, vector: np.ndarray, depth: int, filter: Filter) -> dict[Key, float]:
+        """Rows nearest to a vector, best first, each with its cosine."""
+        if len(self.rows.passage) == 0:
+            return {}
+        if self.rows.vectors is not None:
+            cosines = np.asarray(self.rows.vectors @ vector)
+            passing = self._passing(filter)
+            if passing is not None:
+                cosines = np.where(passing, cosines, -np.inf)
+            best = _top(cosines, depth)
+            return {int(row): float(cosines[row]) for row in best if np.isfinite(cosines[row])}
+        if filter.outlets is not None and not self.rows.codes(filter.outlets):
+            return {}
+        found = self.collection.nearest(vector, depth, self._where(filter))
+        numbers = self.find([passage_id for passage_id, _ in found])
+        return {int(row): cosine for row, (_, cosine) in zip(numbers, found, strict=True)}
+
+    def lexical(self, query: str, depth: int, filter: Filter) -> list[Key]:
+        """Rows best by BM25, best first."""
+        scores = self.postings.scores(query)
+        passing = self._passing(filter)
+        if passing is not None:
+            scores = np.where(passing, scores, 0)
+        return [int(row) for row in _top(scores, depth) if scores[row] > 0]
+
+    def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
+        """The passages of rows."""
+        rows = np.asarray(keys, dtype=np.intp)
+        found = self.store.passages(self.rows.passage[rows].tolist())
+        return dict(zip(keys, found, strict=True))
+
+    @property
+    def words(self) -> Postings:
+        """The terms of the corpus."""
+        return self.postings
+
+    @property
+    def outlets(self) -> Sequence[str]:
+        """Every outlet's name."""
+        return self.rows.outlets
+
+    @property
+    def articles(self) -> int:
+        """How many articles there are."""
+        return self.manifest.articles
+
+    def days(self) -> tuple[date, date] | tuple[None, None]:
+        """The first and the last day of publication; None, None if no article has one."""
+        return self.rows.days()
+
+    def _passing(self, filter: Filter) -> np.ndarray | None:
+        return self._mask(filter.outlets, filter.published_from, filter.published_to)
+
+    def _where(self, filter: Filter) -> dict[str, Any] | None:
+        """The filter in Chroma's terms."""
+        clauses: list[dict[str, Any]] = []
+        if filter.outlets is not None:
+            names = [self.rows.outlets[code] for code in self.rows.codes(filter.outlets)]
+            clauses.append({"outlet": {"$in": names}})
+        if filter.published_from is not None:
+            clauses.append({"published_day": {"$gte": day_number(filter.published_from)}})
+        if filter.published_to is not None:
+            clauses.append({"published_day": {"$lte": day_number(filter.published_to)}})
+        if not clauses:
+            return None
+        return clauses[0] if len(clauses) == 1 else {"$and": clauses}
 
     @property
     def chroma_folder(self) -> Path:
@@ -102,6 +197,16 @@ class OpenIndex:
         if self._collection is not None:
             self._collection.close()
         self._lock_file.close()
+
+
+def _top(scores: np.ndarray, k: int) -> np.ndarray:
+    """Indices of the k highest scores, best first; ties by index, so a run is repeatable."""
+    if len(scores) > k:
+        kth = np.partition(scores, len(scores) - k)[len(scores) - k]
+        candidates = np.flatnonzero(scores >= kth)
+    else:
+        candidates = np.arange(len(scores))
+    return candidates[np.lexsort((candidates, -scores[candidates]))][:k]
 
 
 def _load_encoder(folder: Path, manifest: Manifest) -> Encoder:

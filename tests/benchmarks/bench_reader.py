@@ -28,11 +28,11 @@ from rag.datatypes import Article, Hit, Passage
 from rag.evaluation.abstention import answered_at_risk
 from rag.evaluation.answers import exact_match, stands_in, token_f1
 from rag.evaluation.intervals import interval
+from rag.index.filter import Filter
 from rag.index.opened import OpenIndex
 from rag.models.embed import model_folder
 from rag.reader import Reader, Reading, open_reader
 from rag.reader.datasets import held_back, read_squad_form
-from rag.retrieve.filter import Filter
 from rag.retrieve.search import search
 from rag.settings import PACKAGED_MODEL, Settings, load_settings
 
