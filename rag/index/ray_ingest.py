@@ -125,7 +125,6 @@ def _rows(
     import ray
     from ray.data.block import BlockMetadata
     from ray.data.datasource import Datasource, ReadTask
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     kept = ray.put((changes, files))  # a million digests are not sent with each message
 
@@ -141,18 +140,17 @@ def _rows(
         def estimate_inmemory_data_size(self) -> None:
             return None
 
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     corpus = ray.data.read_datasource(
         Corpus(),
         override_num_blocks=1,
         num_cpus=0,
-        ray_remote_args={"scheduling_strategy": here},
+        label_selector={"ray.io/node-id": ray.get_runtime_context().get_node_id()},
     )
     # One batch at a time on each machine: the encoder uses all its processors.
     sizes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
-    everywhere = {"num_cpus": min(size for size in sizes if size), "scheduling_strategy": "SPREAD"}
-    cut = corpus.map(functools.partial(_embed, settings=settings), **everywhere)
-    written = cut.map(functools.partial(_write, url=url, settings=settings), **everywhere)
+    whole = min(size for size in sizes if size)
+    cut = corpus.map(functools.partial(_embed, settings=settings), num_cpus=whole)
+    written = cut.map(functools.partial(_write, url=url, settings=settings), num_cpus=whole)
     rows: Iterator[Row] = iter(written.iter_rows())
     return rows
 
