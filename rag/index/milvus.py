@@ -71,8 +71,8 @@ class Collection:
             self._client = _connect(url, settings)
         try:
             with self._explained():
-                version = str(self._client.get_server_version(timeout=self._timeout))
-            _check_version(version, url)
+                self.version = str(self._client.get_server_version(timeout=self._timeout))
+            _check_version(self.version, url)
         except BaseException:
             self._client.close()
             raise

@@ -105,7 +105,8 @@ class OpenIndex:
 
     def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
         """The passages of rows."""
-        found = self.store.passages([int(self.rows.passage[row]) for row in keys])
+        rows = np.asarray(keys, dtype=np.intp)
+        found = self.store.passages(self.rows.passage[rows].tolist())
         return dict(zip(keys, found, strict=True))
 
     @property

@@ -9,16 +9,14 @@ the store names is found; what is found and not named is passed over.
 from __future__ import annotations
 
 import functools
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage, RagError
+from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage
 from rag.index.filter import Filter
 from rag.index.index import Key
 from rag.index.manifest import ChunkerInfo, chunker_info
@@ -31,6 +29,8 @@ from rag.settings import Settings
 
 FORMAT = 1
 """Raise it when the collection or the facts change shape."""
+PENDING = "pending:"
+"""Facts whose names begin so note batches that were begun (see ``rag.index.remote_build``)."""
 
 
 class Made(BaseModel):
@@ -121,18 +121,6 @@ def check_together(made: Made, collection: Collection) -> None:
         )
 
 
-@contextmanager
-def store_errors(kind: type[RagError]) -> Iterator[None]:
-    """SQLite's errors as one line; PostgreSQL's are lines already."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise kind(
-            f"the article store in RAG_STORE cannot be used ({error}); correct the address, or run "
-            "python -m rag index."
-        ) from error
-
-
 class RemoteIndex:
     """Store and collection of a corpus, and the question encoder of this machine. Thread-safe.
 
@@ -154,10 +142,9 @@ class RemoteIndex:
             functools.partial(open_network, settings.local),
         )
         self.networks = networks if networks and networks.models == made.models else made
-        with store_errors(IndexNotFoundError):
-            self.store = Store(*store_place(settings))
+        self.store = Store(*store_place(settings))
         try:
-            self._collection = Collection(url, settings)
+            self.collection = Collection(url, settings)
         except BaseException:
             self.store.close()
             raise
@@ -181,17 +168,17 @@ class RemoteIndex:
                 f"the corpus of {url} is not ingested whole; wait for the ingest that is at work, "
                 "or run python -m rag index again, which goes on where the last one stopped."
             )
-        check_together(made, self._collection)
-        self._collection.load()
+        check_together(made, self.collection)
+        self.collection.load()
 
     def dense(self, vector: np.ndarray, depth: int, filter: Filter) -> dict[Key, float]:
         """Passages nearest to a vector, best first, each with its cosine."""
-        found = _ordered(self._collection.nearest(vector, depth, filter))
+        found = _ordered(self.collection.nearest(vector, depth, filter))
         return {_key(passage_id): cosine for passage_id, cosine in found}
 
     def lexical(self, query: str, depth: int, filter: Filter) -> list[Key]:
         """Passages best by BM25, best first."""
-        found = _ordered(self._collection.best(query, depth, filter))
+        found = _ordered(self.collection.best(query, depth, filter))
         return [_key(passage_id) for passage_id, _ in found]
 
     def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
@@ -226,7 +213,7 @@ class RemoteIndex:
     def close(self) -> None:
         """Close the connections."""
         self.store.close()
-        self._collection.close()
+        self.collection.close()
 
 
 def _key(passage_id: str) -> Key:
