@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
             corpus=getattr(options, "corpus", None),
             index=getattr(options, "index", None),
             llm=getattr(options, "llm", None),
+            workers=getattr(options, "workers", None),
         )
         if settings.log_questions:
             logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -112,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--corpus", type=Path, help="folder or file of articles (default: seeds)")
     index.add_argument(
         "--replace", action="store_true", help="replace an index that was built from another corpus"
+    )
+    index.add_argument(
+        "--workers",
+        metavar="ADDRESS",
+        help="ingest into Milvus and PostgreSQL on a Ray cluster; ray: the one this machine is in",
     )
     index.add_argument("--json", action="store_true", help="print the report as JSON")
     ask = command("ask", _ask, "answer a question in exact quotes")

@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         description="Article store of an index in Milvus: postgresql://user:password@host/database "
         "or sqlite:///file.",
     )
+    workers: str = Field(
+        "",
+        description="Who cuts and embeds for an index in Milvus: ray (the Ray cluster that this "
+        "machine is in, else this machine), or a cluster's address (none: this process).",
+    )
     milvus_token: SecretStr = Field(
         SecretStr(""), description="user:password of Milvus, or an API key (none: no login)."
     )

@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import portalocker
 
@@ -86,6 +87,7 @@ from rag.settings import PACKAGED_MODEL, Settings, index_place, load_settings
 _BATCH_PASSAGES = 512
 _RETRY_SECONDS = 0.1
 
+_Item = TypeVar("_Item")
 Progress = Callable[[int, int | None], None]
 """Told how many articles have been dealt with, and how many there are if that is known."""
 
@@ -125,6 +127,11 @@ def build_index(
         from rag.index.remote_build import ingest
 
         return ingest(root, folder, replace=replace, progress=progress, settings=settings)
+    if settings.workers:
+        raise IndexWriteError(
+            f"the index in {folder} is built by this process alone; give --index the URL of a "
+            "Milvus server to build by many, or leave out --workers (RAG_WORKERS)."
+        )
     if not folder.exists():
         scan(root)  # a corpus that cannot be read leaves no empty folder behind
     with writing(folder, wait=wait):
@@ -561,10 +568,10 @@ class _Build:
 
 
 def told(
-    items: Iterator[Article | Skipped],
+    items: Iterator[_Item],
     files: list[FileStat | Skipped],
     progress: bool | Progress,
-) -> Iterator[Article | Skipped]:
+) -> Iterator[_Item]:
     """The items, with word of each to whoever wants to know how far the build is."""
     # The number of articles is known beforehand only where a file is one article.
     one_each = not any(

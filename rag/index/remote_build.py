@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +103,49 @@ def write(
     store.commit()
 
 
+class Changes:
+    """What of a corpus is to be written, and what is found on the way.
+
+    Attributes:
+        before: The store's ``digests``; once all is read, of what the corpus no longer has.
+        again: doc_ids of articles to be written though they are there.
+        counts: Articles ``added`` and ``changed``.
+        articles: How many the corpus has.
+        characters: Of article text in a batch.
+    """
+
+    def __init__(
+        self,
+        before: dict[str, str],
+        again: set[str],
+        refusal: Callable[[Article], Skipped | None],
+    ) -> None:
+        self.before, self.again, self.refusal = before, again, refusal
+        self.counts: Counter[str] = Counter()
+        self.skipped: list[Skipped] = []
+        self.articles = 0
+        self.characters = BATCH_CHARACTERS
+
+    def batches(self, items: Iterable[Article | Skipped]) -> Iterator[list[Article]]:
+        """The articles to be written, so many at once."""
+        return _batches(self._differing(items), self.characters)
+
+    def _differing(self, items: Iterable[Article | Skipped]) -> Iterator[Article]:
+        for item in items:
+            if isinstance(item, Article) and (refused := self.refusal(item)):
+                item = refused
+            if isinstance(item, Skipped):
+                self.skipped.append(item)
+                continue
+            self.articles += 1
+            known = self.before.pop(item.doc_id, None)
+            if known != article_digest(item):
+                self.counts["added" if known is None else "changed"] += 1
+                yield item
+            elif item.doc_id in self.again:
+                yield item
+
+
 def settle(collection: Collection, reader: Store) -> dict[str, list[str]]:
     """Take out of the collection what killed writers left there. Call while nobody writes.
 
@@ -150,21 +193,29 @@ def ingest(
         elif (found := reader.fact("made")) is not None:
             check_made(read_made(found, url), model, settings, url)
         _begin(collection, store, reader, wanted, corpus)
-        build = _Ingest(collection, store, reader, settings)
-        counts = build.run(
-            told(read_articles(files, max_bytes=max_article_bytes(settings)), files, progress),
-            WordPieces(model.tokenizer),
-            encoder,
-        )
-        if build.articles == 0:
-            raise CorpusError(no_article(corpus, build.skipped))
+        again = {name for noted in settle(collection, reader).values() for name in noted}
+        changes = Changes(reader.digests(), again, store.refusal)
+        if settings.workers:
+            from rag.index.ray_ingest import spread
+
+            changes = spread(changes, files, url, settings, progress)
+        else:
+            tokenizer, most = WordPieces(model.tokenizer), settings.passage_tokens
+            items = told(
+                read_articles(files, max_bytes=max_article_bytes(settings)), files, progress
+            )
+            for batch in changes.batches(items):
+                write(collection, store, embedded(batch, tokenizer, encoder, max_tokens=most))
+        if changes.articles == 0:
+            raise CorpusError(no_article(corpus, changes.skipped))
+        _finish(collection, store, reader, changes)
         return IndexReport(
-            articles=build.articles,
+            articles=changes.articles,
             passages=reader.passage_count(),
-            added=counts["added"],
-            changed=counts["changed"],
-            removed=counts["removed"],
-            skipped=tuple(build.skipped),
+            added=changes.counts["added"],
+            changed=changes.counts["changed"],
+            removed=len(changes.before),
+            skipped=tuple(changes.skipped),
             seconds=time.perf_counter() - started,
         )
 
@@ -221,78 +272,29 @@ def _next_version(reader: Store) -> int:
     return int(reader.fact("version") or 0) + 1
 
 
-class _Ingest:
-    """One ingest: reads the corpus, writes what differs from the store."""
-
-    def __init__(
-        self, collection: Collection, store: StoreWriter, reader: Store, settings: Settings
-    ) -> None:
-        self._collection, self._store, self._reader = collection, store, reader
-        self._settings = settings
-        self.skipped: list[Skipped] = []
-        self.articles = 0
-
-    def run(
-        self, items: Iterator[Article | Skipped], tokenizer: TokenSpans, encoder: Encoder
-    ) -> Counter[str]:
-        """Returns counts of added, changed and removed articles."""
-        notes = settle(self._collection, self._reader)
-        again = {doc_id for doc_ids in notes.values() for doc_id in doc_ids}
-        counts: Counter[str] = Counter()
-        before = self._reader.digests()
-        for batch in _batches(self._differing(items, before, again, counts)):
-            most = self._settings.passage_tokens
-            cut = embedded(batch, tokenizer, encoder, max_tokens=most)
-            write(self._collection, self._store, cut)
-        if self.articles:
-            counts["removed"] = len(before)
-            if before:
-                write(self._collection, self._store, (), list(before))
-            for name in notes:
-                self._store.forget_fact(name)
-            self._finish(changed=bool(counts.total() or again))
-        return counts
-
-    def _differing(
-        self,
-        items: Iterator[Article | Skipped],
-        before: dict[str, str],
-        again: set[str],
-        counts: Counter[str],
-    ) -> Iterator[Article]:
-        """What is to be written; ``before`` keeps what the corpus no longer has."""
-        for item in items:
-            if isinstance(item, Article) and (refused := self._store.refusal(item)):
-                item = refused
-            if isinstance(item, Skipped):
-                self.skipped.append(item)
-                continue
-            self.articles += 1
-            known = before.pop(item.doc_id, None)
-            if known != article_digest(item):
-                counts["added" if known is None else "changed"] += 1
-                yield item
-            elif item.doc_id in again:
-                yield item
-
-    def _finish(self, *, changed: bool) -> None:
-        store, whole = self._store, self._reader.fact("complete")
-        store.set_skipped(self.skipped)
-        if changed or not whole:
-            store.tell_stories()
-            store.count_terms()
-            store.set_fact("complete", True)
-            store.set_fact("version", _next_version(self._reader))
-        store.commit()
+def _finish(collection: Collection, store: StoreWriter, reader: Store, changes: Changes) -> None:
+    """Take out what the corpus no longer has, and derive what comes of all articles together."""
+    if changes.before:
+        write(collection, store, (), list(changes.before))
+    # Again: of many workers one may have been killed, and another have done its work.
+    for name in settle(collection, reader):
+        store.forget_fact(name)
+    store.set_skipped(changes.skipped)
+    if changes.counts or changes.before or changes.again or not reader.fact("complete"):
+        store.tell_stories()
+        store.count_terms()
+        store.set_fact("complete", True)
+        store.set_fact("version", _next_version(reader))
+    store.commit()
 
 
-def _batches(articles: Iterator[Article]) -> Iterator[list[Article]]:
+def _batches(articles: Iterator[Article], characters: int) -> Iterator[list[Article]]:
     batch: list[Article] = []
     filled = 0
     for article in articles:
         batch.append(article)
         filled += len(article.text)
-        if filled >= BATCH_CHARACTERS:
+        if filled >= characters:
             yield batch
             batch, filled = [], 0
     if batch:

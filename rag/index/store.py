@@ -494,6 +494,16 @@ class Store:
         return problems
 
 
+def refusal(article: Article) -> Skipped | None:
+    """Why PostgreSQL cannot hold an article; None if it can."""
+    fields = article.doc_id, article.title, article.outlet, article.url, article.text
+    if any("\x00" in field for field in fields if field):
+        return Skipped(article.doc_id, "binary", "zero characters")
+    if len(article.doc_id.encode()) > _LONGEST_ID:
+        return Skipped(article.doc_id[:80], "oversized", f"an id over {_LONGEST_ID} bytes")
+    return None
+
+
 _MANY = 1_000
 """After so many changes SQLite's phrase index, which grew in pieces, is made one: each look-up asks
 every piece."""
@@ -552,14 +562,7 @@ class StoreWriter:
 
     def refusal(self, article: Article) -> Skipped | None:
         """Why this database cannot hold an article; None if it can. SQLite holds every one."""
-        if not self._postgresql:
-            return None
-        fields = article.doc_id, article.title, article.outlet, article.url, article.text
-        if any("\x00" in field for field in fields if field):
-            return Skipped(article.doc_id, "binary", "zero characters")
-        if len(article.doc_id.encode()) > _LONGEST_ID:
-            return Skipped(article.doc_id[:80], "oversized", f"an id over {_LONGEST_ID} bytes")
-        return None
+        return refusal(article) if self._postgresql else None
 
     def put(self, article: Article, passages: Sequence[Passage]) -> list[int]:
         """Insert an article with its passages, or replace what there is of it; returns the
