@@ -3,8 +3,8 @@
     make bench                       (or python tests/benchmarks/bench.py [--only PART])
 
 Parts: ``seeds`` (needs nothing), ``page`` (needs Chromium), ``sentences``, ``reader``,
-``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``news`` and
-``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they
+``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``remote`` (needs PostgreSQL,
+too), ``news`` and ``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they
 say so where it is missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are
 wall-clock on this machine; peers run in the same run. ``news`` and ``lookup`` take about half an
 hour each,
@@ -120,6 +120,12 @@ def measure_lookup(data: Path) -> dict[str, object]:
     return bench_lookup.measure(data)
 
 
+def measure_remote(data: Path) -> dict[str, object]:
+    import bench_remote  # which imports this module
+
+    return bench_remote.measure(data)
+
+
 def news_questions(articles: list[dict[str, str]], count: int) -> list[str]:
     """Questions by rule: a headline as it stands, or the first half of a sentence."""
     from rag.corpus.sentences import sentence_spans
@@ -230,6 +236,7 @@ def main() -> None:
         "conversation": bench_conversation.measure,
         "model": bench_model.measure,
         "lookup": measure_lookup,
+        "remote": measure_remote,
         "news": lambda data: bench_news(data, options.articles),
     }
     parser = argparse.ArgumentParser()
