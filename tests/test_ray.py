@@ -22,7 +22,7 @@ from rag.corpus.files import scan
 from rag.datatypes import IndexReport, IndexWriteError
 from rag.index import remote_build
 from rag.index.milvus import Collection
-from rag.index.ray_ingest import spread
+from rag.index.ray_ingest import joined, spread
 from rag.index.remote_build import Changes
 from rag.index.store import Store, refusal
 from rag.settings import Settings, load_settings
@@ -143,7 +143,8 @@ def test_what_a_worker_fails_with_is_said_in_a_line(
     made = new("unreachable", workers="ray")
     changes = Changes({}, set(), refusal)
     with pytest.raises(IndexWriteError, match=r"http://127.0.0.1:1\b.*start") as caught:
-        spread(changes, scan(corpus), "http://127.0.0.1:1", made, False)
+        with joined(made):
+            spread(changes, scan(corpus), "http://127.0.0.1:1", made, False)
     assert "\n" not in str(caught.value)
 
 

@@ -12,6 +12,7 @@ next time tick (``proxy.timeTickInterval``, 200 ms unless it is set lower).
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -296,6 +297,8 @@ def _words(found: Sequence[str] | Mapping[str, Any]) -> str:
 
 
 def _connect(url: str, settings: Settings) -> Any:
+    # Else gRPC tells of its connections on stderr, and pymilvus of errors that are raised as well.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from pymilvus import MilvusClient
     except ModuleNotFoundError as error:
@@ -303,7 +306,6 @@ def _connect(url: str, settings: Settings) -> Any:
             f"an index in Milvus needs {error.name}, which is not installed; "
             "run pip install 'rag[cluster]'."
         ) from error
-    # It writes tracebacks to stderr, of errors that are raised as well.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
     parts = urlsplit(url)
     if parts.username or parts.password:
@@ -314,7 +316,7 @@ def _connect(url: str, settings: Settings) -> Any:
     if settings.milvus_ca is not None:
         if not settings.milvus_ca.is_file():
             raise RagError(f"there is no file {settings.milvus_ca}; correct RAG_MILVUS_CA.")
-        options["ca_pem_path"] = str(settings.milvus_ca)
+        options["server_pem_path"] = str(settings.milvus_ca)
     return MilvusClient(
         url,
         token=settings.milvus_token.get_secret_value(),
@@ -338,12 +340,12 @@ def _in_words(error: BaseException, url: str) -> str:
     import grpc
 
     where = f"Milvus at {url}"
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, grpc.RpcError):
-        cause = cause.__cause__
-    code = cause.code() if cause is not None else None
-    details = str(cause.details() if cause is not None else getattr(error, "message", error))
-    said = " ".join(details.split())[:300]
+    call = error
+    while not isinstance(call, grpc.RpcError) and call.__context__ is not None:
+        call = call.__context__
+    code = call.code() if isinstance(call, grpc.RpcError) else None
+    details = call.details() if isinstance(call, grpc.RpcError) else getattr(error, "message", "")
+    said = " ".join(str(details).split())[:300]
     if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED) or (
         "auth check failure" in said or "permission deny" in said
     ):

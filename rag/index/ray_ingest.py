@@ -42,23 +42,13 @@ def spread(
     progress: bool | Progress,
 ) -> Changes:
     """Write what of the corpus is to be written, on the cluster of ``settings.workers``; returns
-    the changes as they were found. ``progress`` is told of articles written.
-
-    Raises:
-        IndexWriteError: Ray is not installed or cannot be reached, or the store is no PostgreSQL.
-        RagError: What a worker failed with.
+    the changes as they were found. ``progress`` is told of articles written. Call while ``joined``.
     """
-    if not store_place(settings)[0].startswith("postgresql"):
-        raise IndexWriteError(
-            "many workers write to PostgreSQL alone; set RAG_STORE=postgresql://user:password@"
-            "host/database, or leave out --workers."
-        )
     changes.refusal = refusal  # for PostgreSQL; the writer's own cannot be sent
     settings = settings.model_copy(update={"local": settings.local.resolve()})
     found: list[Changes] = []
-    with _joined(settings.workers):
-        for _ in told(_written(_rows(changes, files, url, settings), found), files, progress):
-            pass
+    for _ in told(_written(_rows(changes, files, url, settings), found), files, progress):
+        pass
     [changes] = found
     return changes
 
@@ -71,8 +61,19 @@ def _written(rows: Iterable[Row], found: list[Changes]) -> Iterator[None]:
 
 
 @contextmanager
-def _joined(address: str) -> Iterator[None]:
-    """Be part of the cluster, as before or until the block ends."""
+def joined(settings: Settings) -> Iterator[None]:
+    """Be part of the cluster ``settings.workers``, as before or until the block ends.
+
+    Raises:
+        IndexWriteError: Ray is not installed or cannot be reached, or the store is no PostgreSQL.
+        RagError: What a worker failed with.
+    """
+    if not store_place(settings)[0].startswith("postgresql"):
+        raise IndexWriteError(
+            "many workers write to PostgreSQL alone; set RAG_STORE=postgresql://user:password@"
+            "host/database, or leave out --workers."
+        )
+    address = settings.workers
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -108,7 +109,8 @@ def _joined(address: str) -> Iterator[None]:
     except RayError as error:
         cause = getattr(error, "cause", None)
         if isinstance(cause, RagError):
-            raise cause from error
+            # Ray adds lines of its own to it.
+            raise type(cause)(str(cause).splitlines()[0]) from error
         raise IndexWriteError(
             f"the Ray cluster failed ({str(error).strip().splitlines()[-1]}); run python -m rag "
             "index again: it goes on where it was."

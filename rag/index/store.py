@@ -537,7 +537,7 @@ class StoreWriter:
             check_encoding(self._db)
             # Of several that begin at once, one makes the tables.
             self._lock("rag tables")
-        if not inspect(self._db).has_table("articles", schema=schema):
+        if not inspect(self._db).has_table("articles", schema=schema if self._postgresql else None):
             create_tables(self._db, alone=alone, schema=schema)
         self._db.commit()
 

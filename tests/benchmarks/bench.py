@@ -4,7 +4,8 @@
 
 Parts: ``seeds`` and ``profile`` (need nothing), ``page`` (needs Chromium), ``sentences``,
 ``reader``, ``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``growth``,
-``serving``, ``news`` and ``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they
+``serving``, ``remote`` (needs PostgreSQL, too), ``news`` and ``retrieval`` (need the data folder:
+``../shared/data``, or the one named by RAG_BENCH_DATA; they
 say so where it is missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are
 wall-clock on this machine; peers run in the same run. ``news``, ``lookup`` and ``serving`` take about
 half an hour each, ``growth`` one, and ``retrieval``, which compares with peers on each of
@@ -122,6 +123,12 @@ def measure_lookup(data: Path) -> dict[str, object]:
     return bench_lookup.measure(data)
 
 
+def measure_remote(data: Path) -> dict[str, object]:
+    import bench_remote  # which imports this module
+
+    return bench_remote.measure(data)
+
+
 def news_questions(articles: list[dict[str, str]], count: int) -> list[str]:
     """Questions by rule: a headline as it stands, or the first half of a sentence."""
     from rag.corpus.sentences import sentence_spans
@@ -234,6 +241,7 @@ def main() -> None:
         "lookup": measure_lookup,
         "growth": bench_growth.measure,
         "serving": bench_serving.measure_news,
+        "remote": measure_remote,
         "news": lambda data: bench_news(data, options.articles),
     }
     parser = argparse.ArgumentParser()
