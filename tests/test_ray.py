@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,10 +18,13 @@ from test_store import said
 
 import rag
 from rag.__main__ import main
+from rag.corpus.files import scan
 from rag.datatypes import IndexReport, IndexWriteError
 from rag.index import remote_build
 from rag.index.milvus import Collection
-from rag.index.store import Store
+from rag.index.ray_ingest import joined, spread
+from rag.index.remote_build import Changes
+from rag.index.store import Store, refusal
 from rag.settings import Settings, load_settings
 
 _WORDS = "the ferry harbour storm council voted bridge cost million delayed strike ended".split()
@@ -125,12 +129,10 @@ def test_a_machine_that_dies_changes_nothing(
     assert contents(many) == contents(alone)
 
     lines = corpus.read_text().splitlines()
-    fewer = corpus.with_name("fewer.jsonl")
     lines[2] = lines[2].replace("Title 2", "Another")
     corpus.write_text("\n".join(lines[:50]))
     again = ingest(many, corpus)
     assert (again.articles, again.added, again.changed, again.removed) == (50, 0, 1, 10)
-    del fewer
     ingest(alone, corpus)
     assert contents(many) == contents(alone)
 
@@ -138,8 +140,12 @@ def test_a_machine_that_dies_changes_nothing(
 def test_what_a_worker_fails_with_is_said_in_a_line(
     new: Callable[..., Settings], corpus: Path, cluster: Any
 ) -> None:
-    with pytest.raises(rag.RagError, match=r"passage with its title|lower RAG_PASSAGE_TOKENS"):
-        ingest(new("wrong", workers="ray", passage_tokens=400), corpus)
+    made = new("unreachable", workers="ray")
+    changes = Changes({}, set(), refusal)
+    with pytest.raises(IndexWriteError, match=r"http://127.0.0.1:1\b.*start") as caught:
+        with joined(made):
+            spread(changes, scan(corpus), "http://127.0.0.1:1", made, False)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_is_missing_is_said_in_a_line(
@@ -154,6 +160,6 @@ def test_what_is_missing_is_said_in_a_line(
         ingest(in_file, corpus)
     assert main(["index", "--workers", "ray", "--index", str(tmp_path / "index")]) == 1
     assert "built by this process alone; give --index the URL" in capsys.readouterr().err
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(IndexWriteError, match=r"needs ray, which is not .*'rag\[ray\]'"):
         ingest(made, corpus)

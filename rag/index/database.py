@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.engine import ExceptionContext
@@ -22,6 +23,8 @@ from rag.index.generation import writer_lock
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
 _MOST_CONNECTIONS = 16
+_LOST = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+"""After a minute the server lets go of what a writer held whose machine is gone, not after hours."""
 
 
 def is_url(place: str | Path) -> bool:
@@ -113,9 +116,10 @@ def _sqlite(path: Path, mode: str | None) -> Engine:
 
 def _postgresql(url: URL, *, writing: bool) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
-    connect = {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}
+    connect: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}
     try:
         if writing:
+            connect["options"] = _LOST
             return create_engine(
                 url, connect_args=connect, hide_parameters=True, poolclass=NullPool
             )

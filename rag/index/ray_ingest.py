@@ -42,23 +42,13 @@ def spread(
     progress: bool | Progress,
 ) -> Changes:
     """Write what of the corpus is to be written, on the cluster of ``settings.workers``; returns
-    the changes as they were found. ``progress`` is told of articles written.
-
-    Raises:
-        IndexWriteError: Ray is not installed or cannot be reached, or the store is no PostgreSQL.
-        RagError: What a worker failed with.
+    the changes as they were found. ``progress`` is told of articles written. Call while ``joined``.
     """
-    if not store_place(settings)[0].startswith("postgresql"):
-        raise IndexWriteError(
-            "many workers write to PostgreSQL alone; set RAG_STORE=postgresql://user:password@"
-            "host/database, or leave out --workers."
-        )
     changes.refusal = refusal  # for PostgreSQL; the writer's own cannot be sent
     settings = settings.model_copy(update={"local": settings.local.resolve()})
     found: list[Changes] = []
-    with _joined(settings.workers):
-        for _ in told(_written(_rows(changes, files, url, settings), found), files, progress):
-            pass
+    for _ in told(_written(_rows(changes, files, url, settings), found), files, progress):
+        pass
     [changes] = found
     return changes
 
@@ -71,8 +61,19 @@ def _written(rows: Iterable[Row], found: list[Changes]) -> Iterator[None]:
 
 
 @contextmanager
-def _joined(address: str) -> Iterator[None]:
-    """Be part of the cluster, as before or until the block ends."""
+def joined(settings: Settings) -> Iterator[None]:
+    """Be part of the cluster ``settings.workers``, as before or until the block ends.
+
+    Raises:
+        IndexWriteError: Ray is not installed or cannot be reached, or the store is no PostgreSQL.
+        RagError: What a worker failed with.
+    """
+    if not store_place(settings)[0].startswith("postgresql"):
+        raise IndexWriteError(
+            "many workers write to PostgreSQL alone; set RAG_STORE=postgresql://user:password@"
+            "host/database, or leave out --workers."
+        )
+    address = settings.workers
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -108,7 +109,8 @@ def _joined(address: str) -> Iterator[None]:
     except RayError as error:
         cause = getattr(error, "cause", None)
         if isinstance(cause, RagError):
-            raise cause from error
+            # Ray adds lines of its own to it.
+            raise type(cause)(str(cause).splitlines()[0]) from error
         raise IndexWriteError(
             f"the Ray cluster failed ({str(error).strip().splitlines()[-1]}); run python -m rag "
             "index again: it goes on where it was."
@@ -125,7 +127,6 @@ def _rows(
     import ray
     from ray.data.block import BlockMetadata
     from ray.data.datasource import Datasource, ReadTask
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     kept = ray.put((changes, files))  # a million digests are not sent with each message
 
@@ -141,18 +142,17 @@ def _rows(
         def estimate_inmemory_data_size(self) -> None:
             return None
 
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     corpus = ray.data.read_datasource(
         Corpus(),
         override_num_blocks=1,
         num_cpus=0,
-        ray_remote_args={"scheduling_strategy": here},
+        label_selector={"ray.io/node-id": ray.get_runtime_context().get_node_id()},
     )
     # One batch at a time on each machine: the encoder uses all its processors.
     sizes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
-    everywhere = {"num_cpus": min(size for size in sizes if size), "scheduling_strategy": "SPREAD"}
-    cut = corpus.map(functools.partial(_embed, settings=settings), **everywhere)
-    written = cut.map(functools.partial(_write, url=url, settings=settings), **everywhere)
+    whole = min(size for size in sizes if size)
+    cut = corpus.map(functools.partial(_embed, settings=settings), num_cpus=whole)
+    written = cut.map(functools.partial(_write, url=url, settings=settings), num_cpus=whole)
     rows: Iterator[Row] = iter(written.iter_rows())
     return rows
 

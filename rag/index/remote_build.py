@@ -184,6 +184,10 @@ def ingest(
         dimension=encoder.dimension,
     )
     with ExitStack() as held:
+        if settings.workers:
+            from rag.index import ray_ingest
+
+            held.enter_context(ray_ingest.joined(settings))
         held.enter_context(one_ingest(*place))
         collection = held.enter_context(closing(Collection(url, settings, writing=True)))
         store = held.enter_context(StoreWriter(*place))
@@ -196,9 +200,7 @@ def ingest(
         again = {name for noted in settle(collection, reader).values() for name in noted}
         changes = Changes(reader.digests(), again, store.refusal)
         if settings.workers:
-            from rag.index.ray_ingest import spread
-
-            changes = spread(changes, files, url, settings, progress)
+            changes = ray_ingest.spread(changes, files, url, settings, progress)
         else:
             tokenizer, most = WordPieces(model.tokenizer), settings.passage_tokens
             items = told(
