@@ -78,12 +78,14 @@ def convert(network: Any, example: tuple[Any, ...], folder: Path) -> None:
     openvino.save_model(converted, str(form_files(folder)[0]), compress_to_fp16=True)
 
 
-def load_form(folder: Path, what: str, sha256: str | None = None) -> Any:
+def load_form(folder: Path, what: str, sha256: str | None = None, *, in_bulk: bool = False) -> Any:
     """Load a form; call the result with its arrays, shape (texts, tokens).
 
     Args:
         what: What it is, for the error: "encoder".
         sha256: Hash the weights must have; None: not checked.
+        in_bulk: Each core works on arrays of its own, for most texts a second; else all cores work
+            on the same, for the quickest answer.
 
     Raises:
         ModelUnavailableError: It is missing, altered, or cannot be read.
@@ -95,11 +97,12 @@ def load_form(folder: Path, what: str, sha256: str | None = None) -> Any:
         raise ModelUnavailableError(f"the {what} in {folder} is altered; {again}.")
     core = _openvino().Core()
     bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    precision = "bf16" if bf16 else "f32"
+    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
+    if in_bulk:
+        # Not bound to their cores: what reads and writes beside needs some of each.
+        options |= {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}
     try:
-        return core.compile_model(
-            str(form_files(folder)[0]), "CPU", {"INFERENCE_PRECISION_HINT": precision}
-        )
+        return core.compile_model(str(form_files(folder)[0]), "CPU", options)
     except RuntimeError as error:
         raise ModelUnavailableError(
             f"the {what} in {folder} cannot be loaded ({error}); {again}."
