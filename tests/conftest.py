@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
+import postgres
 import pytest
+from sqlalchemy import event
 
 import rag
+from rag.index.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = ROOT / "seeds"
@@ -57,6 +62,22 @@ def copy_small(built: Path, folder: Path) -> Path:
     return folder
 
 
+def plans(store: Store, asked: Callable[[], object]) -> list[list[str]]:
+    """SQLite's own plan of each statement that ``asked`` makes it run, a line a step."""
+    ran: list[tuple[str, Any]] = []
+    event.listen(
+        store._engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, given, *_: ran.append((statement, given)),
+    )
+    asked()
+    with store._engine.connect() as connection:
+        return [
+            [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)]
+            for query, given in ran.copy()
+        ]
+
+
 class Wrapped:
     """An assistant to make worse."""
 
@@ -92,6 +113,38 @@ class Remembered(Wrapped):
         if key not in self.known:
             self.known[key] = method(*arguments, **options)
         return self.known[key]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of an empty database, password and all; each test takes schemas of its own."""
+    if not postgres.FOUND and not postgres.REQUIRED:
+        pytest.skip(postgres.WHY_NOT)
+    with postgres.serving() as url:
+        yield url
+
+
+Place = tuple[str | Path, str | None]
+_schemas = count()
+
+
+@pytest.fixture(scope="session")
+def new_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Place]:
+    """Where to put a store, another with each call: in a file, as an index in a folder does."""
+    return lambda: (tmp_path_factory.mktemp("store") / "store.sqlite", None)
+
+
+@pytest.fixture(scope="session")
+def new_schema(postgresql: str) -> Callable[[], Place]:
+    """The same, in PostgreSQL."""
+    return lambda: (postgresql, f"corpus {next(_schemas)}")
+
+
+@pytest.fixture(scope="session", params=["new_file", "new_schema"], ids=["sqlite", "postgresql"])
+def new_place(request: pytest.FixtureRequest) -> Callable[[], Place]:
+    """First the one, then the other."""
+    made: Callable[[], Place] = request.getfixturevalue(request.param)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Place, plans
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,18 +50,18 @@ def article(doc_id: str, lines: list[str], **fields: object) -> Article:
     return Article(doc_id, doc_id, "\n".join(lines), **fields)
 
 
-def written(path: Path, articles: list[Article]) -> Path:
-    writer = StoreWriter(path)
+def written(place: Place, articles: list[Article]) -> Place:
+    writer = StoreWriter(*place)
     for one in articles:
         writer.add(one, [])
     writer.tell_stories()
     writer.close()
-    return path
+    return place
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Callable[[list[Article]], Store]:
-    return lambda articles: Store(written(tmp_path / "store.sqlite", articles))
+def opened(new_place: Callable[[], Place]) -> Callable[[list[Article]], Store]:
+    return lambda articles: Store(*written(new_place(), articles))
 
 
 @pytest.mark.parametrize("name", COPIES)
@@ -163,12 +163,12 @@ TEXTS = [STORY, *COPIES.values(), OTHER, OTHER[:20], OTHER[3:] + STORY[:3], *STR
 
 @given(st.lists(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(-1, len(TEXTS) - 1)))))
 @settings(max_examples=25, deadline=None)
-def test_changes_leave_the_same_groups_as_a_build_from_nothing(tmp_path_factory, builds) -> None:
+def test_changes_leave_the_same_groups_as_a_build_from_nothing(new_file, builds) -> None:
     """Each build adds, changes (an article with another text) and removes (-1)."""
-    folder = tmp_path_factory.mktemp("stores")
+    place = new_file()
     now: dict[str, int] = {}
     for build in builds:
-        writer = StoreWriter(folder / "grown.sqlite")
+        writer = StoreWriter(*place)
         for doc_id, text in build:
             if now.pop(doc_id, None) is not None:
                 writer.remove(doc_id)
@@ -178,8 +178,8 @@ def test_changes_leave_the_same_groups_as_a_build_from_nothing(tmp_path_factory,
         writer.tell_stories()
         writer.close()
     whole = [article(doc_id, TEXTS[now[doc_id]]) for doc_id in sorted(now)]
-    anew = Store(written(folder / "anew.sqlite", whole))
-    grown = Store(written(folder / "grown.sqlite", []))
+    anew = Store(*written(new_file(), whole))
+    grown = Store(*written(place, []))
     assert groups(grown) == groups(anew)
     for doc_id in "abcdefgh":
         assert grown.copies(doc_id) == anew.copies(doc_id)
@@ -217,12 +217,8 @@ def test_an_empty_store_has_an_overview(opened) -> None:
     assert opened([]).overview() == Overview(0, (), (), 0, 0, 0)
 
 
-def test_copies_are_looked_up_by_indexes(opened) -> None:
-    store = opened(LISTED)
-    queries: list[str] = []
-    store._db().set_trace_callback(queries.append)
-    store.copies("a")
-    store._db().set_trace_callback(None)
-    plan = [row[3] for row in store._db().execute(f"EXPLAIN QUERY PLAN {queries[0]}")]
+def test_copies_are_looked_up_by_indexes(new_file) -> None:
+    store = Store(*written(new_file(), LISTED))
+    [plan] = plans(store, lambda: store.copies("a"))
     assert len(plan) == 5
     assert not [step for step in plan if step.startswith("SCAN")]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from pathlib import Path
 
 import pytest
 from conftest import SEEDS
@@ -309,7 +307,7 @@ def whole(text: str, start: int, end: int) -> bool:
     st.data(),
 )  # fmt: skip
 @example([["the", "cat"] * 20, ["ﬁn", "cat", "the", "cat"]], None)
-def test_the_places_are_those_that_a_plain_search_finds(texts, data):
+def test_the_places_are_those_that_a_plain_search_finds(new_file, texts, data):
     texts = sorted({" ".join(text) for text in texts})
     found = [normalise(text) for text in texts]
     wanted = "the cat" if data is None else ""
@@ -325,13 +323,12 @@ def test_the_places_are_those_that_a_plain_search_finds(texts, data):
                 one.text, at, at + len(wanted)
             ):
                 expected.add((str(number), *one.original(at, at + len(wanted))))
-    with tempfile.TemporaryDirectory() as folder:
-        writer = StoreWriter(Path(folder) / "store.sqlite")
+    place = new_file()
+    with StoreWriter(*place) as writer:
         for number, text in enumerate(texts):
             writer.add(rag.Article(doc_id=str(number), title="", text=text), ())
-        writer.close()
-        store = Store(Path(folder) / "store.sqlite")
-        given_places = [(c.doc_id, c.start, c.end) for c in places(store, wanted)]
-        store.close()
+    store = Store(*place)
+    given_places = [(c.doc_id, c.start, c.end) for c in places(store, wanted)]
+    store.close()
     assert len(given_places) == len(set(given_places))
     assert set(given_places) == expected

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from rag.datatypes import IndexMismatchError, IndexNotFoundError, IndexWriteError, RagError
@@ -22,7 +22,6 @@ from rag.index.generation import writer_lock
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
 _MOST_CONNECTIONS = 16
-_EXAMPLE = "postgresql://user:password@host/database"
 
 
 def is_url(place: str | Path) -> bool:
@@ -33,31 +32,60 @@ def is_url(place: str | Path) -> bool:
 def open_engine(place: str | Path, schema: str | None, *, writing: bool) -> Engine:
     """An engine for a store; nothing is connected yet.
 
-    SQLite's own errors come out of it as they are (``sqlite3.Error``), those of PostgreSQL as
-    RagErrors; no message has a password in it.
+    What goes wrong with a path comes out of it as ``sqlite3.Error``, with a URL as RagError; no
+    message has a password in it.
 
     Raises:
         IndexNotFoundError: The URL is none of SQLite or PostgreSQL, or psycopg is not installed.
     """
     if not is_url(place):
-        return _sqlite(Path(place), None if writing else "mode=ro&immutable=1")
+        engine = _sqlite(Path(place), None if writing else "mode=ro&immutable=1")
+        event.listen(engine, "handle_error", lambda context: context.original_exception)
+        return engine
+    url = _parsed(str(place))
+    if url.get_backend_name() == "sqlite":
+        shown = str(url.database)
+        engine = _sqlite(Path(shown), None if writing else "mode=ro")
+    else:
+        host = url.host or url.query.get("host")
+        shown = f"{host or 'localhost'}:{url.port or 5432}/{url.database}"
+        engine = _postgresql(url, writing=writing)
+        if schema is not None:
+            shown += f", schema {schema}"
+            engine = engine.execution_options(schema_translate_map={None: schema})
+
+    @event.listens_for(engine, "handle_error")
+    def explain(context: ExceptionContext) -> RagError | None:
+        # A ping that fails is no failure yet: a new connection is tried.
+        if context.sqlalchemy_exception is None or context.is_pre_ping:
+            return None
+        error = context.original_exception
+        first = (str(error).strip() or "no reason given").splitlines()[0]
+        where = f"the article store in {shown}"
+        if not is_postgresql(engine):
+            if writing:
+                return IndexWriteError(f"{where} cannot be written ({first}); mend the address.")
+            return IndexNotFoundError(f"{where} cannot be read ({first}); mend the address.")
+        return _explained(getattr(error, "sqlstate", None) or "", first, where, writing=writing)
+
+    return engine
+
+
+def _parsed(place: str) -> URL:
     try:
-        url = make_url(str(place))
-        if url.get_backend_name() == "sqlite" and url.database:
-            return _sqlite(Path(url.database), None if writing else "mode=ro")
-        if url.get_backend_name() == "postgresql":
-            return _postgresql(url, schema, writing=writing)
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        pass  # said below: these name the URL with its password
-    except ModuleNotFoundError as error:
+        url = make_url(place)
+        known = url.get_backend_name() == "postgresql" or (
+            url.get_backend_name() == "sqlite" and url.database
+        )
+    except (ArgumentError, ValueError):
+        known = None
+    if not known:
+        # From nothing: SQLAlchemy's error names the URL, with its password.
         raise IndexNotFoundError(
-            f"an article store in PostgreSQL needs {error.name}, which is not installed; "
-            "run pip install 'rag[cluster]'."
-        ) from error
-    raise IndexNotFoundError(
-        f"the address of the article store is none that is known; give one like {_EXAMPLE} or "
-        "sqlite:///file."
-    )
+            "the address of the article store is none that is known; give one like "
+            "postgresql://user:password@host/database or sqlite:///file."
+        ) from None
+    return url
 
 
 def _sqlite(path: Path, mode: str | None) -> Engine:
@@ -70,65 +98,50 @@ def _sqlite(path: Path, mode: str | None) -> Engine:
         return connection
 
     if mode is None:
-        engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
-    else:
-        engine = create_engine(
-            "sqlite://",
-            creator=connect,
-            poolclass=QueuePool,
-            pool_size=0,  # as many as there are threads
-            pool_reset_on_return=None,
-            isolation_level="AUTOCOMMIT",
-        )
-    event.listen(engine, "handle_error", lambda context: context.original_exception)
-    return engine
+        return create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    return create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=0,  # as many as there are threads
+        pool_reset_on_return=None,
+        isolation_level="AUTOCOMMIT",
+    )
 
 
-def _postgresql(url: URL, schema: str | None, *, writing: bool) -> Engine:
+def _postgresql(url: URL, *, writing: bool) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
-    options = {"connect_args": {"connect_timeout": _CONNECT_SECONDS}, "hide_parameters": True}
-    if writing:
-        engine = create_engine(url, poolclass=NullPool, **options)
-    else:
-        engine = create_engine(
+    connect = {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}
+    try:
+        if writing:
+            return create_engine(
+                url, connect_args=connect, hide_parameters=True, poolclass=NullPool
+            )
+        return create_engine(
             url,
+            connect_args=connect,
+            hide_parameters=True,
             isolation_level="AUTOCOMMIT",
             pool_size=_MOST_CONNECTIONS,
             pool_pre_ping=True,  # a server that was started again is met by a new connection
             pool_reset_on_return=None,
-            **options,
         )
-    shown = URL.create(
-        "postgresql", host=url.host or str(url.query.get("host", "")) or None, port=url.port,
-        database=url.database,
-    ).render_as_string()  # fmt: skip
-    if schema is not None:
-        shown += f", schema {schema}"
-        engine = engine.execution_options(schema_translate_map={None: schema})
-
-    @event.listens_for(engine, "handle_error")
-    def explain(context: ExceptionContext) -> RagError | None:
-        import psycopg
-
-        error = context.original_exception
-        if not isinstance(error, psycopg.Error):
-            return None
-        return _explained(error.sqlstate or "", str(error), shown, writing=writing)
-
-    return engine
+    except ModuleNotFoundError as error:
+        raise IndexNotFoundError(
+            f"an article store in PostgreSQL needs {error.name}, which is not installed; "
+            "run pip install 'rag[cluster]'."
+        ) from error
 
 
-def _explained(sqlstate: str, message: str, shown: str, *, writing: bool) -> RagError:
-    """A line for PostgreSQL's error; failing to connect has no ``sqlstate``.
+def _explained(sqlstate: str, first: str, where: str, *, writing: bool) -> RagError:
+    """A line for PostgreSQL's error; a connection that fails has no ``sqlstate``.
 
     Source of the codes: PostgreSQL's manual, appendix A.
     """
-    first = message.strip().splitlines()[0].strip() if message.strip() else "no reason given"
-    where = f"the article store in {shown}"
     kind = IndexWriteError if writing else IndexNotFoundError
-    if sqlstate.startswith("28") or "authentication failed" in message:
+    if sqlstate.startswith("28") or "authentication failed" in first:
         return kind(f"{where} refuses this user and password; mend them in its address.")
-    if sqlstate == "3D000" or ("database" in first and "does not exist" in message):
+    if sqlstate == "3D000" or ("database" in first and "does not exist" in first):
         return kind(f"{where} has no such database; make it with createdb, or mend the address.")
     if sqlstate == "42501":
         to = "write to" if writing else "read"

@@ -494,9 +494,6 @@ class StoreWriter:
             check_encoding(self._db)
             # Of several that begin at once, one makes the tables.
             self._lock("rag tables")
-        else:
-            # A process may be killed between commits, and the next goes on from the last of them.
-            self._db.exec_driver_sql("PRAGMA synchronous = OFF")
         if not inspect(self._db).has_table("articles", schema=schema):
             create_tables(self._db, alone=alone, schema=schema)
         self._db.commit()
