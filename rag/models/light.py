@@ -6,6 +6,7 @@ writes it. Where the processor computes in bfloat16 the form runs in it, else in
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -61,7 +62,7 @@ def new_form(folder: Path) -> Iterator[Path]:
 
 def convert(network: Any, example: tuple[Any, ...], folder: Path) -> None:
     """Write a torch network, whose inputs are (texts, tokens) arrays like those of ``example``,
-    as a form with 16-bit weights."""
+    as a form with 16-bit weights; raises OSError if it cannot be written."""
     openvino = _openvino()
     # Tracing warns of every shape it fixes; what it made is compared with the original after.
     logging.disable(logging.WARNING)
@@ -75,7 +76,12 @@ def convert(network: Any, example: tuple[Any, ...], folder: Path) -> None:
             )
     finally:
         logging.disable(logging.NOTSET)
-    openvino.save_model(converted, str(form_files(folder)[0]), compress_to_fp16=True)
+    graph, _ = form_files(folder)
+    try:
+        openvino.save_model(converted, str(graph), compress_to_fp16=True)
+    except RuntimeError as error:
+        # It names no reason; the folder was made just now, so what is lacking is room.
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(graph)) from error
 
 
 def load_form(folder: Path, what: str, sha256: str | None = None, *, in_bulk: bool = False) -> Any:
