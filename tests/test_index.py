@@ -23,7 +23,7 @@ import pytest
 from conftest import ROOT, SEEDS, TEXTS
 
 import rag
-from rag.corpus.chunk import WordPieces, embedding_text
+from rag.corpus.chunk import WordPieces, embedding_texts
 from rag.index.doctor import examine
 from rag.index.generation import generation_folder
 from rag.index.manifest import encoder_folder, read_manifest
@@ -859,7 +859,7 @@ def test_light_encoder_gives_the_vectors_of_sentence_transformers(
         opened.close()
     lines = (ROOT / "tests/questions.jsonl").read_text(encoding="utf-8").splitlines()
     questions = [json.loads(line)["question"] for line in lines[:40]]
-    texts = [embedding_text(passage, pieces) for passage in passages]
+    texts = embedding_texts(passages, pieces)
     long = "Prices rose 3.4% in March, the Labor Department said. " * 40  # over 256 word pieces
     texts_and_questions = [*texts, *questions, long, "", "Käse — Москва 東京"]
     light = encoder.encode(texts_and_questions)

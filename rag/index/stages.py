@@ -5,13 +5,14 @@ For every kind of index and every worker: they read no file and write none.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from rag.corpus.chunk import TokenSpans, cut_passages, embedding_text
+from rag.corpus.chunk import TokenSpans, cut_passages, embedding_texts
 from rag.datatypes import Article, Passage
 from rag.models.embed import Encoder
 
@@ -84,7 +85,7 @@ def embedded_beside(
 
 def _cut(articles: Sequence[Article], tokenizer: TokenSpans, max_tokens: int) -> _Cut:
     passages = [tuple(cut_passages(one, tokenizer, max_tokens=max_tokens)) for one in articles]
-    texts = [embedding_text(passage, tokenizer) for own in passages for passage in own]
+    texts = embedding_texts(itertools.chain(*passages), tokenizer)
     return _Cut(articles, passages, texts)
 
 
