@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from rag.corpus.chunk import WordPieces, cut_passages, embedding_text, evidence_blocks
+from rag.corpus.chunk import WordPieces, cut_passages, embedding_texts, evidence_blocks
 from rag.corpus.files import read_articles, scan
 from rag.datatypes import Article
 from rag.models.embed import model_folder
@@ -109,7 +109,7 @@ def test_passages_are_exact_disjoint_small_and_lose_nothing(text: str, max_token
 def test_title_and_passage_together_fit_the_model(title: str, text: str, max_tokens: int) -> None:
     article = Article("a.txt", title, text)
     for passage in cut_passages(article, pieces(), max_tokens=max_tokens):
-        whole = embedding_text(passage, pieces())
+        (whole,) = embedding_texts([passage], pieces())
         assert whole.endswith("\n" + passage.span.text)
         assert title.startswith(whole[: -len(passage.span.text) - 1])
         assert tokens(whole, special=True) <= MODEL_LIMIT
@@ -117,13 +117,13 @@ def test_title_and_passage_together_fit_the_model(title: str, text: str, max_tok
 
 def test_a_short_title_stands_whole_before_the_passage() -> None:
     (passage,) = cut_passages(Article("a", "Port news", "Ferries left."), pieces(), max_tokens=64)
-    assert embedding_text(passage, pieces()) == "Port news\nFerries left."
+    assert embedding_texts([passage], pieces()) == ["Port news\nFerries left."]
 
 
 def test_a_long_title_is_cut_to_48_word_pieces() -> None:
     article = Article("a", "harbour " * 100, "Ferries left.")
     (passage,) = cut_passages(article, pieces(), max_tokens=64)
-    assert embedding_text(passage, pieces()) == ("harbour " * 48).strip() + "\nFerries left."
+    assert embedding_texts([passage], pieces()) == [("harbour " * 48).strip() + "\nFerries left."]
 
 
 def test_sentences_are_spread_evenly_over_as_few_passages_as_hold_them() -> None:

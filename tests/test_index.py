@@ -23,7 +23,7 @@ import pytest
 from conftest import ROOT, SEEDS, TEXTS
 
 import rag
-from rag.corpus.chunk import WordPieces, embedding_text
+from rag.corpus.chunk import WordPieces, embedding_texts
 from rag.index.doctor import examine
 from rag.index.generation import generation_folder
 from rag.index.manifest import encoder_folder, read_manifest
@@ -49,8 +49,17 @@ def build(job, write):
             seen[0] += 1
             if seen[0] == job["at"][2]:
                 os.kill(os.getpid(), job["signal"])
-    outcome = {"error": None, "message": "", "connected": []}
+    outcome = {"error": None, "message": "", "connected": [], "encoded": 0}
     sys.addaudithook(watch)
+    if job["in_batches"] is not None:
+        from rag.index import building, stages
+        stages.BATCH_CHARACTERS = 1  # each article is a batch
+        kill_in(*job["in_batches"])
+        encode = building.LightEncoder.encode
+        def counted(self, texts):
+            outcome["encoded"] += len(texts)
+            return encode(self, texts)
+        building.LightEncoder.encode = counted
     if job["largest_file"] is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job["largest_file"],) * 2)
     if job["user"] is not None:
@@ -62,6 +71,21 @@ def build(job, write):
     except BaseException as error:
         outcome["error"], outcome["message"] = type(error).__name__, str(error)
     os.write(write, json.dumps(outcome).encode())
+
+def kill_in(owner, method, nth, when, signal):
+    from rag.index import building
+    held = getattr(building, owner)
+    original = getattr(held, method)
+    calls = [0]
+    def killed(self, *given):
+        calls[0] += 1
+        if calls[0] == nth and when == "before":
+            os.kill(os.getpid(), signal)
+        done = original(self, *given)
+        if calls[0] == nth and when == "after":
+            os.kill(os.getpid(), signal)
+        return done
+    setattr(held, method, killed)
 
 def finish(pid, read):
     _, status = os.waitpid(pid, os.WUNTRACED)
@@ -122,8 +146,10 @@ class Builder:
         kill_after: float | None = None,
         largest_file: int | None = None,
         user: int | None = None,
+        in_batches: tuple[str, str, int, str, int] | None = None,
     ) -> Outcome:
-        """``at``: send ``signal`` before the nth audit event of this name on such a file."""
+        """``in_batches``: each article is a batch, and a signal is sent before or after the nth
+        call of a method (class, method, n, "before" or "after", signal). ``at``: send ``signal`` before the nth audit event of this name on such a file."""
         return self._send(
             {
                 "corpus": str(corpus),
@@ -133,6 +159,7 @@ class Builder:
                 "kill_after": kill_after,
                 "largest_file": largest_file,
                 "user": user,
+                "in_batches": in_batches,
             }
         )
 
@@ -539,6 +566,90 @@ def test_killed_build_leaves_an_index_that_opens(place: Path, builder: Builder) 
     assert generations(index) == [read_manifest(index).generation]
 
 
+_NEVER = ("VectorLog", "add", 0, "before", 0)
+_HARBOURS = {
+    f"{n:02}.txt": f"Harbour {n}\n\nHarbour {n} has {n * n + 3} ships. Its crane weighs {n} tons.\n"
+    for n in range(12)
+}
+
+
+def contents(index: Path) -> tuple[dict[str, Any], list[Any]]:
+    """The vector of each passage, and the store's articles and passages without their numbers."""
+    opened = OpenIndex(index, load_settings())
+    try:
+        assert opened.store.check() == []
+        rows = list(opened.store.passage_rows())
+        assert opened.collection.ids() == {row[1] for row in rows}
+        assert opened.rows.vectors is not None
+        vectors = dict(zip((row[1] for row in rows), np.array(opened.rows.vectors), strict=True))
+        return vectors, sorted([*opened.store.digests().items(), *(row[1:] for row in rows)])
+    finally:
+        opened.close()
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "when", "encoded"),
+    [  # Of 13 batches, how many are left when a build was killed at the fifth, the next at its first
+        ("VectorLog", "add", "before", 13 - 4),
+        ("VectorLog", "add", "after", 13 - 4),
+        ("StoreWriter", "commit", "after", 13 - 5 - 1),
+        ("Collection", "add", "after", 13 - 5),  # the next, while it filled Chroma anew
+    ],
+)
+def test_killed_build_is_gone_on_with(
+    place: Path, builder: Builder, owner: str, method: str, when: str, encoded: int
+) -> None:
+    corpus, index = place / "corpus", place / "index"
+    whole = place / "whole"
+    shutil.copytree(index, whole)
+    write_corpus(corpus, _HARBOURS | {"bridge.txt": "The bridge was painted in vermilion."})
+    (corpus / "ferry.txt").unlink()
+    assert rag.build_index(corpus, whole).added == 12
+    for nth in (5, 1):
+        outcome = builder.run(corpus, index, in_batches=(owner, method, nth, when, signal.SIGKILL))
+        assert outcome["killed"] == signal.SIGKILL
+        assert doc_ids(index) == set(TEXTS)
+    outcome = builder.run(corpus, index, in_batches=_NEVER)
+    assert (outcome["error"], outcome["encoded"]) == (None, encoded)
+    (vectors, stored), (expected, expected_stored) = contents(index), contents(whole)
+    assert stored == expected_stored
+    assert vectors.keys() == expected.keys()
+    assert min(vector @ expected[name] for name, vector in vectors.items()) > 0.9999
+    assert failing(index) == []
+    assert generations(index) == [read_manifest(index).generation]
+    assert not list((index / "generations").glob("*/vectors.log"))
+
+
+def test_interrupted_build_is_gone_on_with_unless_it_would_be_another(
+    place: Path, builder: Builder
+) -> None:
+    corpus, index = place / "corpus", place / "index"
+    write_corpus(corpus, _HARBOURS)
+    interrupt = ("Collection", "add", 4, "after", signal.SIGINT)
+
+    def interrupted() -> str:
+        assert builder.run(corpus, index, in_batches=interrupt)["error"] == "KeyboardInterrupt"
+        (left,) = set(generations(index)) - {read_manifest(index).generation}
+        return left
+
+    left = interrupted()
+    # What was written of an article that has changed since then, or is gone, does not stay.
+    (corpus / "00.txt").write_text("The harbour was closed.")
+    (corpus / "01.txt").unlink()
+    report = rag.build_index(corpus, index)
+    assert (report.added, report.changed, report.removed) == (11, 0, 0)
+    assert read_manifest(index).generation == left
+    assert failing(index) == []
+    assert found(index, "closed") == {"00.txt"}
+
+    ports = {f"p{name}": text.replace("Harbour", "Port") for name, text in _HARBOURS.items()}
+    write_corpus(corpus, ports)
+    left = interrupted()
+    assert rag.build_index(corpus, index, settings=load_settings(passage_tokens=40)).added > 12
+    assert read_manifest(index).generation != left
+    assert generations(index) == [read_manifest(index).generation]
+
+
 def test_left_over_network_of_a_killed_build_goes(tmp_path: Path) -> None:
     left = tmp_path / "encoders" / "partial-of-a-killed-build"
     left.mkdir(parents=True)
@@ -748,7 +859,7 @@ def test_light_encoder_gives_the_vectors_of_sentence_transformers(
         opened.close()
     lines = (ROOT / "tests/questions.jsonl").read_text(encoding="utf-8").splitlines()
     questions = [json.loads(line)["question"] for line in lines[:40]]
-    texts = [embedding_text(passage, pieces) for passage in passages]
+    texts = embedding_texts(passages, pieces)
     long = "Prices rose 3.4% in March, the Labor Department said. " * 40  # over 256 word pieces
     texts_and_questions = [*texts, *questions, long, "", "Käse — Москва 東京"]
     light = encoder.encode(texts_and_questions)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import string
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +32,10 @@ Offsets = tuple[int, int]
 class TokenSpans(Protocol):
     """The embedding model's tokenizer, as seen from here."""
 
+    def counts(self, texts: list[str]) -> list[int]:
+        """How many tokens each text has, special tokens left out."""
+        ...
+
     def spans(self, texts: list[str]) -> list[list[Offsets]]:
         """For each text, the (start, end) of its tokens, special tokens left out."""
         ...
@@ -47,9 +51,16 @@ class WordPieces:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
+    def counts(self, texts: list[str]) -> list[int]:
+        """How many word pieces each text has."""
+        # Quicker than encode_batch, but it leaves the offsets empty.
+        return [
+            len(found)
+            for found in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        ]
+
     def spans(self, texts: list[str]) -> list[list[Offsets]]:
         """(start, end) of every word piece of each text."""
-        # encode_batch_fast would be quicker, but leaves the offsets empty.
         encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         return [list(encoding.offsets) for encoding in encodings]
 
@@ -109,12 +120,14 @@ def _sized_sentences(
     text: str, block: list[Offsets], tokenizer: TokenSpans, max_tokens: int
 ) -> Iterator[tuple[Offsets, int]]:
     """Each sentence with its number of tokens; one that is too long comes in pieces."""
-    all_tokens = tokenizer.spans([text[start:end] for start, end in block])
-    for (start, end), tokens in zip(block, all_tokens, strict=True):
-        if len(tokens) <= max_tokens:
-            yield (start, end), len(tokens)
+    counts = tokenizer.counts([text[start:end] for start, end in block])
+    for (start, end), count in zip(block, counts, strict=True):
+        if count <= max_tokens:
+            yield (start, end), count
             continue
-        for (begin, stop), size in _pieces(text[start:end], tokens, tokenizer, max_tokens):
+        sentence = text[start:end]
+        (tokens,) = tokenizer.spans([sentence])
+        for (begin, stop), size in _pieces(sentence, tokens, tokenizer, max_tokens):
             yield _strip(text, start + begin, start + stop), size
 
 
@@ -189,13 +202,17 @@ def _spread(sized: list[tuple[Offsets, int]], max_tokens: int) -> Iterator[list[
         yield group
 
 
-def embedding_text(passage: Passage, tokenizer: TokenSpans) -> str:
-    """What is embedded for a passage: the title, cut to ``TITLE_TOKENS``, then its text.
+def embedding_texts(passages: Iterable[Passage], tokenizer: TokenSpans) -> list[str]:
+    """What is embedded for each passage: the title, cut to ``TITLE_TOKENS``, then its text.
 
     A passage rarely repeats what its article is about; the title says it.
     """
-    tokens = tokenizer.spans([passage.title])[0]
-    title = passage.title
-    if len(tokens) > TITLE_TOKENS:
-        title = title[: tokens[TITLE_TOKENS - 1][1]]
-    return f"{title}\n{passage.span.text}"
+    cut: dict[str, str] = {}
+    texts = []
+    for passage in passages:
+        if passage.title not in cut:
+            (tokens,) = tokenizer.spans([passage.title])
+            end = tokens[TITLE_TOKENS - 1][1] if len(tokens) > TITLE_TOKENS else None
+            cut[passage.title] = passage.title[:end]
+        texts.append(f"{cut[passage.title]}\n{passage.span.text}")
+    return texts

@@ -98,10 +98,19 @@ def _stat_file(path: Path, doc_id: str) -> FileStat | Skipped:
     return FileStat(doc_id, path, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
 
+@dataclass(slots=True)
+class Position:
+    """How far a reading has come: which file is being read, and how many bytes of all were."""
+
+    file: FileStat | Skipped | None = None
+    bytes_read: int = 0
+
+
 def read_articles(
-    files: list[FileStat | Skipped], *, max_bytes: int
+    files: list[FileStat | Skipped], *, max_bytes: int, position: Position | None = None
 ) -> Iterator[Article | Skipped]:
-    """The articles of scanned files, in order; each text and each id only once.
+    """The articles of scanned files, in order; each text and each id only once. ``position`` is
+    kept up to date with what was handed out.
 
     Skipped with reason: ``unsupported`` (file type), ``oversized`` (more than ``max_bytes``, as it
     lies or of text; too many pages), ``empty``, ``binary``, ``undecodable``, ``unreadable``,
@@ -110,19 +119,23 @@ def read_articles(
     earlier article), ``duplicate_id``.
     """
     with ExtractionProcess() as process:
-        yield from _without_copies(files, max_bytes, process)
+        yield from _without_copies(files, max_bytes, process, position or Position())
 
 
 def _without_copies(
-    files: list[FileStat | Skipped], max_bytes: int, process: ExtractionProcess
+    files: list[FileStat | Skipped],
+    max_bytes: int,
+    process: ExtractionProcess,
+    position: Position,
 ) -> Iterator[Article | Skipped]:
     first_with: dict[str, str] = {}
     seen_ids: set[str] = set()
     for file in files:
+        position.file = file
         if isinstance(file, Skipped):
             yield file
             continue
-        for item in _read_file(file, max_bytes, process):
+        for item in _read_file(file, max_bytes, process, position):
             if isinstance(item, Article):
                 if item.doc_id in seen_ids:
                     yield Skipped(item.doc_id, "duplicate_id", f"in {file.doc_id}")
@@ -138,13 +151,15 @@ def _without_copies(
 
 
 def _read_file(
-    file: FileStat, max_bytes: int, process: ExtractionProcess
+    file: FileStat, max_bytes: int, process: ExtractionProcess, position: Position
 ) -> Iterator[Article | Skipped]:
     suffix = file.path.suffix.lower()
     try:
         if suffix in JSONL_SUFFIXES:
-            yield from _read_jsonl(file, max_bytes)
-        elif suffix in TEXT_SUFFIXES | MARKDOWN_SUFFIXES:
+            yield from _read_jsonl(file, max_bytes, position)
+            return
+        position.bytes_read += file.size
+        if suffix in TEXT_SUFFIXES | MARKDOWN_SUFFIXES:
             yield _read_text(file, max_bytes, markdown=suffix in MARKDOWN_SUFFIXES)
         elif suffix in EXTRACTED_SUFFIXES:
             yield _extract(file, suffix, max_bytes, process)
@@ -199,12 +214,14 @@ def _extract(
     )
 
 
-def _read_jsonl(file: FileStat, max_bytes: int) -> Iterator[Article | Skipped]:
+def _read_jsonl(file: FileStat, max_bytes: int, position: Position) -> Iterator[Article | Skipped]:
+    before = position.bytes_read
     with file.path.open("rb") as stream:
         number = 0
         found = False
         # A bounded readline: a file without line ends must not be read into memory whole.
         while line := stream.readline(max_bytes + 1):
+            position.bytes_read = before + stream.tell()
             number += 1
             place = f"{file.doc_id}:{number}"
             if len(line) > max_bytes and not line.endswith(b"\n"):

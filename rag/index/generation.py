@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -78,11 +78,11 @@ def acquire_current(index: Path) -> tuple[Manifest, Path, IO[str]]:
     )
 
 
-def delete_unused(index: Path, keep: str | None) -> None:
+def delete_unused(index: Path, keep: Collection[str | None]) -> None:
     """Delete every generation but ``keep`` that nobody has open. Call with the writer lock."""
     root = index / "generations"
     for folder in root.iterdir() if root.is_dir() else ():
-        if folder.name == keep:
+        if folder.name in keep:
             continue
         try:
             with (folder / _IN_USE).open("a") as lock:

@@ -10,6 +10,7 @@ import functools
 import json
 import re
 import unicodedata
+from array import array
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -96,12 +97,17 @@ class Postings:
         """Index the texts in the order given; row i is the i-th text."""
         import bm25s
 
-        term_lists = [terms(text) for text in texts]
+        numbers: dict[str, int] = {}
+        # Numbers of four bytes: of a million passages, the words themselves would fill the memory.
+        rows = [
+            array("I", [numbers.setdefault(term, len(numbers)) for term in terms(text)])
+            for text in texts
+        ]
         model = bm25s.BM25()
         # Texts without a single term cannot be indexed; an empty term, in no question, can.
-        model.index(term_lists if any(term_lists) else [[""]], show_progress=False)
+        model.index((rows, numbers) if numbers else [[""]], show_progress=False)
         columns = tuple(np.asarray(model.scores[name]) for name in _FILES)
-        return cls(dict(model.vocab_dict), columns, len(term_lists))
+        return cls(dict(model.vocab_dict), columns, len(rows))
 
     @classmethod
     def load(cls, folder: Path, size: int) -> Postings:

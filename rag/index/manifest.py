@@ -26,11 +26,13 @@ _NAME = "manifest.json"
 _REBUILD = "run python -m rag index to build it anew"
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """What is written and read as JSON; with another field than it has, it is of another version."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ChunkerInfo(_Part):
+class ChunkerInfo(Part):
     """How passages were cut."""
 
     version: str
@@ -38,7 +40,7 @@ class ChunkerInfo(_Part):
     title_tokens: int
 
 
-class EmbeddingInfo(_Part):
+class EmbeddingInfo(Part):
     """Which model made the vectors; ``light_sha256`` is the hash of its light form's weights."""
 
     model: str
@@ -47,14 +49,14 @@ class EmbeddingInfo(_Part):
     light_sha256: str | None
 
 
-class ReaderInfo(_Part):
+class ReaderInfo(Part):
     """Which reading network was prepared, and the hash of its prepared form."""
 
     sha256: str
     light_sha256: str
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """Everything that must fit before an index may be read."""
 
     format: int

@@ -19,12 +19,13 @@ from typing import Any
 from rag.corpus.chunk import WordPieces
 from rag.corpus.files import FileStat, read_articles
 from rag.datatypes import IndexWriteError, RagError, Skipped
-from rag.index.build import Progress, told
 from rag.index.milvus import Collection
 from rag.index.prepared import open_encoder
+from rag.index.progress import Progress, told
 from rag.index.remote import store_place
-from rag.index.remote_build import Changes, embedded, write
+from rag.index.remote_build import Changes, write
 from rag.index.sources import max_article_bytes
+from rag.index.stages import embedded
 from rag.index.store import StoreWriter, refusal
 from rag.models.embed import Encoder, find_model
 from rag.settings import Settings

@@ -4,8 +4,8 @@ A batch is written in this order: what it touches is noted in the store, its vec
 collection, its articles to the store in one transaction, and last the collection loses what the
 articles no longer have. So the store never names a passage that the collection lacks, and a killed
 ingest leaves a note of what was not finished: the next one settles it and goes on, for articles
-that are in the store unchanged are passed over. ``embedded`` and ``write`` may be called by many
-workers, and more than once with the same articles.
+that are in the store unchanged are passed over. ``write`` may be called by many workers, and more
+than once with the same articles.
 """
 
 from __future__ import annotations
@@ -15,26 +15,25 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from rag.corpus.chunk import TokenSpans, WordPieces, cut_passages, embedding_text
+from rag.corpus.chunk import WordPieces
 from rag.corpus.files import read_articles, scan
 from rag.datatypes import (
     Article,
     CorpusError,
     IndexMismatchError,
     IndexReport,
-    Passage,
     Skipped,
 )
-from rag.index.build import Progress, no_article, told
+from rag.index.build import no_article
 from rag.index.database import one_ingest
 from rag.index.manifest import chunker_info
 from rag.index.milvus import Collection
 from rag.index.prepared import open_encoder
+from rag.index.progress import Progress, told
 from rag.index.remote import (
     FORMAT,
     PENDING,
@@ -45,35 +44,10 @@ from rag.index.remote import (
     store_place,
 )
 from rag.index.sources import max_article_bytes
+from rag.index.stages import BATCH_CHARACTERS, Embedded, embedded_beside, in_batches
 from rag.index.store import Store, StoreWriter, article_digest
-from rag.models.embed import Encoder, find_model
+from rag.models.embed import find_model
 from rag.settings import Settings
-
-BATCH_CHARACTERS = 250_000
-"""Of article text; some 500 passages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """An article, its passages and their vectors, shape (passages, dimension)."""
-
-    article: Article
-    passages: tuple[Passage, ...]
-    vectors: np.ndarray
-
-
-def embedded(
-    articles: Sequence[Article], tokenizer: TokenSpans, encoder: Encoder, *, max_tokens: int
-) -> list[Embedded]:
-    """Cut and embed articles, all their passages at once."""
-    cut = [tuple(cut_passages(one, tokenizer, max_tokens=max_tokens)) for one in articles]
-    texts = [embedding_text(passage, tokenizer) for passages in cut for passage in passages]
-    vectors = encoder.encode(texts)
-    ends = np.cumsum([len(passages) for passages in cut])[:-1]
-    return [
-        Embedded(article, passages, own)
-        for article, passages, own in zip(articles, cut, np.split(vectors, ends), strict=True)
-    ]
 
 
 def write(
@@ -128,7 +102,7 @@ class Changes:
 
     def batches(self, items: Iterable[Article | Skipped]) -> Iterator[list[Article]]:
         """The articles to be written, so many at once."""
-        return _batches(self._differing(items), self.characters)
+        return in_batches(self._differing(items), self.characters)
 
     def _differing(self, items: Iterable[Article | Skipped]) -> Iterator[Article]:
         for item in items:
@@ -206,8 +180,9 @@ def ingest(
             items = told(
                 read_articles(files, max_bytes=max_article_bytes(settings)), files, progress
             )
-            for batch in changes.batches(items):
-                write(collection, store, embedded(batch, tokenizer, encoder, max_tokens=most))
+            batches = changes.batches(items)
+            for batch in embedded_beside(batches, tokenizer, encoder, max_tokens=most):
+                write(collection, store, batch)
         if changes.articles == 0:
             raise CorpusError(no_article(corpus, changes.skipped))
         _finish(collection, store, reader, changes)
@@ -288,16 +263,3 @@ def _finish(collection: Collection, store: StoreWriter, reader: Store, changes: 
         store.set_fact("complete", True)
         store.set_fact("version", _next_version(reader))
     store.commit()
-
-
-def _batches(articles: Iterator[Article], characters: int) -> Iterator[list[Article]]:
-    batch: list[Article] = []
-    filled = 0
-    for article in articles:
-        batch.append(article)
-        filled += len(article.text)
-        if filled >= characters:
-            yield batch
-            batch, filled = [], 0
-    if batch:
-        yield batch

@@ -43,9 +43,11 @@ from rag.datatypes import (
     RagError,
     Skipped,
 )
-from rag.index.build import FromFile, Progress, Update, update, writing
+from rag.index.build import Update, update, writing
+from rag.index.building import FromFile
 from rag.index.generation import generation_folder
 from rag.index.manifest import read_manifest
+from rag.index.progress import Progress
 from rag.index.sources import UPLOADS, corpus_root, max_article_bytes
 from rag.index.store import Store
 from rag.settings import Settings

@@ -48,10 +48,11 @@ class Collection:
             self._collection = self._client.get_collection(COLLECTION, embedding_function=None)
 
     def add(self, passages: Sequence[Passage], vectors: np.ndarray) -> None:
-        """Insert passages with their vectors, shape (n, dimension)."""
+        """Insert passages with their vectors, shape (n, dimension), in place of what has their
+        ids."""
         for start in range(0, len(passages), _PAGE):
             some = passages[start : start + _PAGE]
-            self._collection.add(
+            self._collection.upsert(
                 ids=[p.passage_id for p in some],
                 embeddings=vectors[start : start + _PAGE],
                 documents=[p.span.text for p in some],

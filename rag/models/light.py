@@ -9,6 +9,7 @@ reading five passages takes half as long again.
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import logging
@@ -69,7 +70,7 @@ def new_form(folder: Path) -> Iterator[Path]:
 
 def convert(network: Any, example: tuple[Any, ...], folder: Path) -> None:
     """Write a torch network, whose inputs are (texts, tokens) arrays like those of ``example``,
-    as a form with 16-bit weights."""
+    as a form with 16-bit weights; raises OSError if it cannot be written."""
     openvino = _openvino()
     # Tracing warns of every shape it fixes; what it made is compared with the original after.
     logging.disable(logging.WARNING)
@@ -83,7 +84,12 @@ def convert(network: Any, example: tuple[Any, ...], folder: Path) -> None:
             )
     finally:
         logging.disable(logging.NOTSET)
-    openvino.save_model(converted, str(form_files(folder)[0]), compress_to_fp16=True)
+    graph, _ = form_files(folder)
+    try:
+        openvino.save_model(converted, str(graph), compress_to_fp16=True)
+    except RuntimeError as error:
+        # It names no reason; the folder was made just now, so what is lacking is room.
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(graph)) from error
 
 
 class LightNetwork:
@@ -131,6 +137,7 @@ def load_form(folder: Path, what: str, sha256: str | None = None) -> LightNetwor
     wanted = {
         "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
         "PERFORMANCE_HINT": "THROUGHPUT",
+        "ENABLE_CPU_PINNING": False,  # Python, beside it, needs some of each core
         # What was compiled is kept beside the form, without the weights: half the time the next
         # time. What OpenVINO finds damaged or made for another processor it compiles anew, and
         # where it may not write it does without.
