@@ -20,7 +20,7 @@ import rag
 from rag.__main__ import main
 from rag.corpus.files import scan
 from rag.datatypes import IndexReport, IndexWriteError
-from rag.index import remote_build
+from rag.index import stages
 from rag.index.milvus import Collection
 from rag.index.ray_ingest import joined, spread
 from rag.index.remote_build import Changes
@@ -111,7 +111,7 @@ def contents(made: Settings) -> dict[str, object]:
 def test_a_machine_that_dies_changes_nothing(
     new: Callable[..., Settings], corpus: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote_build, "BATCH_CHARACTERS", 4_000)  # some twenty batches
+    monkeypatch.setattr(stages, "BATCH_CHARACTERS", 4_000)  # some twenty batches
     alone, many = new("alone"), new("many", workers="ray")
     expected = ingest(alone, corpus)
     seen = []

@@ -32,7 +32,8 @@ from rag.index.index import open_index
 from rag.index.milvus import Collection
 from rag.index.opened import OpenIndex
 from rag.index.remote import RemoteIndex
-from rag.index.remote_build import Embedded, write
+from rag.index.remote_build import write
+from rag.index.stages import Embedded
 from rag.index.store import Store, StoreWriter
 from rag.index.uploads import UploadError, add_uploads
 from rag.settings import Settings, load_settings
@@ -315,12 +316,12 @@ def test_a_batch_written_twice_is_written_once(corpus_at: Callable[..., Settings
 KILLED = """
 import os, signal, sys
 from rag import build_index
-from rag.index import remote_build
+from rag.index import stages
 from rag.index.milvus import Collection
 from rag.index.store import StoreWriter
 from rag.settings import load_settings
 
-remote_build.BATCH_CHARACTERS = 1
+stages.BATCH_CHARACTERS = 1
 owner, name, times = sys.argv[2:5]
 owner = {"Collection": Collection, "StoreWriter": StoreWriter}[owner]
 inner, left = getattr(owner, name), int(times)

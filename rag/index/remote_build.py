@@ -28,6 +28,7 @@ from rag.datatypes import (
     IndexReport,
     Skipped,
 )
+from rag.index import stages
 from rag.index.build import no_article
 from rag.index.database import one_ingest
 from rag.index.manifest import chunker_info
@@ -44,7 +45,7 @@ from rag.index.remote import (
     store_place,
 )
 from rag.index.sources import max_article_bytes
-from rag.index.stages import BATCH_CHARACTERS, Embedded, embedded_beside, in_batches
+from rag.index.stages import Embedded, embedded_beside, in_batches
 from rag.index.store import Store, StoreWriter, article_digest
 from rag.models.embed import find_model
 from rag.settings import Settings
@@ -98,7 +99,7 @@ class Changes:
         self.counts: Counter[str] = Counter()
         self.skipped: list[Skipped] = []
         self.articles = 0
-        self.characters = BATCH_CHARACTERS
+        self.characters = stages.BATCH_CHARACTERS
 
     def batches(self, items: Iterable[Article | Skipped]) -> Iterator[list[Article]]:
         """The articles to be written, so many at once."""

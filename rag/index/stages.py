@@ -37,9 +37,7 @@ class _Cut:
     texts: list[str]
 
 
-def in_batches(
-    articles: Iterable[Article], characters: int = BATCH_CHARACTERS
-) -> Iterator[list[Article]]:
+def in_batches(articles: Iterable[Article], characters: int) -> Iterator[list[Article]]:
     """The articles in runs of so many characters or a little more."""
     batch: list[Article] = []
     filled = 0
