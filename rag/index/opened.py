@@ -99,9 +99,8 @@ class OpenIndex:
         """Rows best by BM25, best first."""
         scores = self.postings.scores(query)
         passing = self._passing(filter)
-        if passing is not None:
-            scores = np.where(passing, scores, 0)
-        return [int(row) for row in _top(scores, depth) if scores[row] > 0]
+        rows = np.flatnonzero(scores if passing is None else passing & (scores > 0))
+        return [int(row) for row in rows[_top(scores[rows], depth)]]
 
     def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
         """The passages of rows."""
