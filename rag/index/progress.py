@@ -16,7 +16,7 @@ from rag.datatypes import Article, Skipped
 Progress = Callable[[int, int | None], None]
 """Told how many articles have been dealt with, and how many there are if that is known."""
 
-_BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix}, {remaining} left"
+_BAR = "{desc} {percentage:3.0f}%{postfix}, {remaining} left |{bar}|"
 
 
 class Following:
@@ -41,9 +41,8 @@ class Following:
         if progress is True:
             from tqdm import tqdm
 
-            self._bar = tqdm(
-                total=self._bytes, desc="indexing", bar_format=_BAR, leave=False, postfix="reading"
-            )
+            self._bar = tqdm(total=self._bytes, bar_format=_BAR, leave=False, postfix="reading")
+            self._bar.set_description_str("indexing")
 
     def close(self) -> None:
         """Take the bar away."""
@@ -78,7 +77,7 @@ class Following:
     def finishing(self) -> None:
         """All articles are written; what is derived from them all is made."""
         if self._bar is not None:
-            self._bar.set_description("finishing")
+            self._bar.set_description_str("finishing")
 
     def _tell(self, done: int, bytes_read: int) -> None:
         if self._bar is not None:
