@@ -32,6 +32,7 @@ from rag.datatypes import (
 from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from rag.assistant import Assistant
     from rag.index.store import Listed
 
 _WIDTH = 92
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             corpus=getattr(options, "corpus", None),
             index=getattr(options, "index", None),
             llm=getattr(options, "llm", None),
+            workers=getattr(options, "workers", None),
         )
         if settings.log_questions:
             logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -83,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Any, help: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help)
-        added.add_argument("--index", type=Path, help="folder of the index (default: index)")
+        added.add_argument(
+            "--index", help="folder of the index, or URL of a Milvus server (default: index)"
+        )
         added.set_defaults(run=run)
         return added
 
@@ -110,6 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--corpus", type=Path, help="folder or file of articles (default: seeds)")
     index.add_argument(
         "--replace", action="store_true", help="replace an index that was built from another corpus"
+    )
+    index.add_argument(
+        "--workers",
+        metavar="ADDRESS",
+        help="ingest into Milvus and PostgreSQL on a Ray cluster; ray: the one this machine is in",
     )
     index.add_argument("--json", action="store_true", help="print the report as JSON")
     ask = command("ask", _ask, "answer a question in exact quotes")
@@ -188,10 +197,22 @@ def _index(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _ask(options: argparse.Namespace, settings: Settings) -> int:
+def _open(settings: Settings) -> Assistant:
+    """An assistant whose networks load while everything else is imported."""
+    networks = None
+    if isinstance(settings.index, Path):
+        from rag.index.manifest import read_manifest
+        from rag.index.networks import networks_of
+
+        networks = networks_of(settings.index, read_manifest(settings.index))
+        networks.load()
     from rag.assistant import Assistant
 
-    with Assistant.open(settings.index, settings=settings) as assistant:
+    return Assistant(settings.index, settings, networks=networks)
+
+
+def _ask(options: argparse.Namespace, settings: Settings) -> int:
+    with _open(settings) as assistant:
         answer = assistant.answer(
             options.question,
             as_of=options.as_of,
@@ -513,7 +534,7 @@ def _and_more(lines: list[str], more: int) -> str:
     return "\n".join([*lines, f"  … and {more:,} more"] if more > 0 else lines)
 
 
-def _report_text(report: IndexReport, index: Path) -> str:
+def _report_text(report: IndexReport, index: Path | str) -> str:
     lines = [
         f"{report.articles} articles, {report.passages} passages in {index} "
         f"({report.added} added, {report.changed} changed, {report.removed} removed) "

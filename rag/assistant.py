@@ -35,13 +35,14 @@ from rag.datatypes import (
     Timeline,
 )
 from rag.evidence import age_note, filter_notes, find, gather
-from rag.index.opened import OpenIndex
+from rag.index.filter import Filter, read_filter
+from rag.index.index import open_index
+from rag.index.networks import Networks
 from rag.index.store import Listed
 from rag.llm.model import open_chat_model
 from rag.news.timeline import PASSAGES, timeline
 from rag.resources import Resources, Use
-from rag.retrieve.filter import Filter, read_filter
-from rag.settings import Settings, load_settings
+from rag.settings import Settings, index_place, load_settings
 
 if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
@@ -56,12 +57,17 @@ class Assistant:
     Between questions it notices when a build has published a new index, and uses that.
     """
 
-    def __init__(self, index: Path, settings: Settings) -> None:
-        self._folder = index
+    def __init__(
+        self, index: Path | str, settings: Settings, *, networks: Networks | None = None
+    ) -> None:
+        """``networks``: those of the index, where somebody has begun to load them."""
+        self._place = index
         self._settings = settings
         self._chat_model = open_chat_model(settings)
         self._lock = threading.Lock()
-        self._state: Resources | None = Resources(OpenIndex(index, settings), settings)
+        self._state: Resources | None = Resources(
+            open_index(index, settings, networks=networks), settings
+        )
 
     @classmethod
     def open(
@@ -74,7 +80,7 @@ class Assistant:
         """Open an index for asking.
 
         Args:
-            index: Its folder.
+            index: Its folder, or the URL of a Milvus server.
             settings: In place of those of the environment.
             llm: In place of the setting: the chat model that words the answers ("ollama:llama3.2");
                 "" for none.
@@ -87,7 +93,7 @@ class Assistant:
         settings = settings or load_settings()
         if llm is not None:
             settings = settings.model_copy(update={"llm": llm})
-        return cls(Path(index), settings)
+        return cls(index_place(index), settings)
 
     def __enter__(self) -> Assistant:
         return self
@@ -198,9 +204,7 @@ class Assistant:
         extractive: bool,
     ) -> Iterator[Answer]:
         index = state.index
-        understood = understand(
-            question, history, index.postings, state.sorter if history else None
-        )
+        understood = understand(question, history, index.words, state.sorter if history else None)
         least = state.reader.threshold(error_rate)
         evidence = gather(state, understood, filter, depth, least)
         hits, notes = evidence.hits, evidence.notes
@@ -228,7 +232,7 @@ class Assistant:
             ):
                 reason = "filtered_out"
             if reason == "not_in_corpus":
-                notes += _unheard_note(unheard(understood.asked, index.postings))
+                notes += _unheard_note(unheard(understood.asked, index.words))
             yield _abstain(question, reason, started, understood, hits, notes, draft.confidence)
             return
         cited = [*draft.citations, *(c for one in draft.alternatives for c in one.citations)]
@@ -329,9 +333,9 @@ class Assistant:
             index = state.index
             found = timeline(
                 query,
-                index.encoder.encode([query])[0],
+                index.networks.encoder.encode([query])[0],
                 find(state, Understood(query, query), filter, PASSAGES * k),
-                encode=index.encoder.encode,
+                encode=index.networks.encoder.encode,
                 fetch=index.store.sound_article,
                 attribute=state.attribution,
                 most=k,
@@ -356,7 +360,7 @@ class Assistant:
     def article_count(self) -> int:
         """How many articles the index holds."""
         with self._use() as state:
-            return state.index.manifest.articles
+            return state.index.articles
 
     def article(self, doc_id: str) -> Article | None:
         """One article, or None.
@@ -369,7 +373,7 @@ class Assistant:
                 return state.index.store.article(doc_id)
             except ValueError as error:
                 raise IndexMismatchError(
-                    f"the index in {self._folder} is damaged ({error}); run python -m rag doctor."
+                    f"the index in {self._place} is damaged ({error}); run python -m rag doctor."
                 ) from error
 
     def listing(
@@ -436,7 +440,7 @@ class Assistant:
                 raise RagError("this assistant is closed; open another with Assistant.open.")
             if not state.index.is_current():
                 try:
-                    opened = OpenIndex(self._folder, self._settings, encoder=state.encoder())
+                    opened = open_index(self._place, self._settings, networks=state.index.networks)
                 except IndexNotFoundError:
                     # The manifest was deleted under us: what we have open still answers.
                     return Use(state)
@@ -479,7 +483,7 @@ def _unheard_note(missing: Sequence[str]) -> list[str]:
     return [f"No passage has the word{'s' if len(missing) > 1 else ''} {listed}."]
 
 
-_default: dict[Path, Assistant] = {}
+_default: dict[Path | str, Assistant] = {}
 _default_lock = threading.Lock()
 
 
@@ -489,16 +493,18 @@ def answer(question: str, history: Sequence[Turn] = (), **options: Any) -> Answe
     Takes the keyword arguments of ``Assistant.answer``; the index stays open for the next call.
     """
     settings = load_settings()
-    folder = settings.index.resolve()
+    place = settings.index.resolve() if isinstance(settings.index, Path) else settings.index
     with _default_lock:
-        assistant = _default.get(folder)
+        assistant = _default.get(place)
         if assistant is None:
             try:
-                assistant = Assistant.open(folder, settings=settings)
+                assistant = Assistant.open(place, settings=settings)
             except IndexNotFoundError:
+                if isinstance(place, str):
+                    raise
                 from rag.index.build import build_index
 
-                build_index(settings.corpus, folder, settings=settings)
-                assistant = Assistant.open(folder, settings=settings)
-            _default[folder] = assistant
+                build_index(settings.corpus, place, settings=settings)
+                assistant = Assistant.open(place, settings=settings)
+            _default[place] = assistant
     return assistant.answer(question, history, **options)

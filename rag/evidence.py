@@ -16,12 +16,12 @@ from rapidfuzz import process
 from rag.answering.conversation import Understood
 from rag.answering.sides import sides
 from rag.datatypes import Citation, Hit
+from rag.index.filter import Filter
 from rag.news.comparing import read_comparison
 from rag.news.saying import read_saying
 from rag.news.when import When, event_day, read_event, read_when
 from rag.reader import Reader, Reading
 from rag.resources import Resources
-from rag.retrieve.filter import Filter
 from rag.retrieve.search import search
 from rag.voices import SPOKEN_HITS, compared, said_by
 
@@ -190,7 +190,7 @@ def _when(state: Resources, understood: Understood, filter: Filter, notes: list[
 
 def _time_notes(state: Resources, when: When, filter: Filter, *, answers: bool) -> list[str]:
     """What became of the time that the question names."""
-    first, last = state.index.rows.days()
+    first, last = state.index.days()
     undated = state.index.store.article_counts()[1]
     if first is None or last is None:
         return [f"No article has a date, so “{when.words}” narrowed nothing."]
@@ -223,7 +223,7 @@ def filter_notes(state: Resources, filter: Filter) -> list[str]:
     if filter.published_from is not None and filter.published_from > filter.today:
         notes.append(f"{spoken(filter.published_from)} lies in the future: no article is of then.")
     if filter.outlets is not None:
-        outlets = state.index.rows.outlets
+        outlets = state.index.outlets
         known = {name.casefold() for name in outlets}
         missing = sorted(name for name in filter.outlets if name.casefold() not in known)
         if missing:

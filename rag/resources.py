@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
 
 import numpy as np
 
 from rag.answering.phrases import Sorter
 from rag.corpus.sentences import sentence_spans
 from rag.datatypes import Article, Attribution
-from rag.index.opened import OpenIndex
+from rag.index.index import Index
 from rag.news.speech import speech_at, speeches
 from rag.reader import Reader, open_reader
 from rag.settings import Settings
@@ -26,7 +25,7 @@ _ASKED_LAST = 64
 class Resources:
     """An open index with what reads and writes over it, closed when retired and no longer used."""
 
-    def __init__(self, index: OpenIndex, settings: Settings) -> None:
+    def __init__(self, index: Index, settings: Settings) -> None:
         self.index = index
         self._settings = settings
         self._reader: Reader | None = None
@@ -50,7 +49,7 @@ class Resources:
         """Tells people from places in a conversation; made with the first follow-up."""
         with self._lock:
             if self._sorter is None:
-                self._sorter = Sorter(self.index.encoder.encode)
+                self._sorter = Sorter(self.index.networks.encoder.encode)
             return self._sorter
 
     def vector(self, text: str) -> np.ndarray:
@@ -58,7 +57,7 @@ class Resources:
         with self._lock:
             known = self._vectors.get(text)
         if known is None:
-            known = np.asarray(self.index.encoder.encode([text])[0])
+            known = np.asarray(self.index.networks.encoder.encode([text])[0])
             with self._lock:
                 self._vectors[text] = known
                 while len(self._vectors) > _ASKED_LAST:
@@ -82,10 +81,6 @@ class Resources:
     def attribution(self, article: Article, start: int, end: int) -> Attribution | None:
         """Who says the words from ``start`` to ``end``; None where the outlet itself does."""
         return speech_at(self.speeches(article), start, end)
-
-    def encoder(self) -> Any:
-        """The question encoder, if it has been loaded: the next generation can use it again."""
-        return self.index.loaded_encoder()
 
     def enter(self) -> None:
         """Count a user."""

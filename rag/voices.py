@@ -110,7 +110,7 @@ def _relevances(state: Resources, saying: Saying, told: Sequence[Told]) -> list[
         return [1.0] * len(told)
     some = told[:_CLOSELY]
     texts = [cut(one.hit, *one.sentence).text for one in some]
-    vectors = state.index.encoder.encode([saying.about, *texts])
+    vectors = state.index.networks.encoder.encode([saying.about, *texts])
     cosines = [*(vectors[1:] @ vectors[0]), *[0.0] * (len(told) - len(some))]
     near = np.clip((np.array(cosines) - _NEAR) / (_SAME - _NEAR), 0, 1)
     return [max(one.covered, float(value)) for one, value in zip(told, near, strict=True)]

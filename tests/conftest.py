@@ -31,7 +31,7 @@ _NETWORKS = ("encoders", "readers")
 
 def link_networks(old: Path, new: Path) -> Path:
     """Make ``new`` a folder for an index that has the prepared networks of ``old``: they take
-    seconds to make, and nothing writes to them."""
+    seconds to make, and nothing changes them."""
     new.mkdir(parents=True, exist_ok=True)
     for name in _NETWORKS:
         if (old / name).is_dir():

@@ -31,7 +31,7 @@ TALKS = ("Where were the talks held?", "Doha")
 
 @pytest.fixture(scope="module")
 def sorter(seeds_index: Path) -> Sorter:
-    return Sorter(OpenIndex(seeds_index, load_settings()).encoder.encode)
+    return Sorter(OpenIndex(seeds_index, load_settings()).networks.encoder.encode)
 
 
 def asked(question: str, history: list[Turn], sorter: Sorter) -> str:

@@ -763,7 +763,7 @@ def test_build_over_a_damaged_manifest(place: Path) -> None:
         ("rows.npy", b"\x93NUMPY garbage"),
         ("vectors.npy", b""),
         ("outlets.json", b"{"),
-        ("bm25/params.index.json", b"{"),
+        ("bm25/vocab.index.json", b"{"),
         ("bm25/data.csc.index.npy", b""),
         ("bm25/vocab.index.json", None),
         ("store.sqlite", None),
@@ -819,7 +819,7 @@ def test_langchain_opens_the_collection_as_it_is(seeds_index: Path, tmp_path: Pa
         )
     opened = OpenIndex(seeds_index, load_settings())
     try:
-        vector = opened.encoder.encode(["frozen foreign exchange reserves"])[0]
+        vector = opened.networks.encoder.encode(["frozen foreign exchange reserves"])[0]
     finally:
         opened.close()
     (document,) = theirs.similarity_search_by_vector(vector.tolist(), k=1)
@@ -852,7 +852,7 @@ def test_light_encoder_gives_the_vectors_of_sentence_transformers(
     opened = OpenIndex(seeds_index, load_settings())
     try:
         passages = opened.store.passages([int(i) for i in opened.rows.passage])
-        encoder = opened.encoder
+        encoder = opened.networks.encoder
         assert opened.rows.vectors is not None
         in_index = np.array(opened.rows.vectors)
     finally:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rag.index import english
 from rag.index.english import known_stem, term_weight, word_counts
 from rag.index.lexical import STOPWORDS, Postings, stem, terms, words
 
@@ -156,3 +157,9 @@ def test_weights_lie_between_their_floor_and_that_of_an_unseen_term(word: str) -
 
 def test_stop_words_are_folded_as_words_are() -> None:
     assert all(words(word) == [word] for word in STOPWORDS)
+
+
+def test_the_table_of_english_has_the_stems_of_its_words():
+    lines = english._TABLE.read_text(encoding="utf-8").splitlines()[1:]
+    assert all(stem(word) == term for word, _, term in (line.split("\t") for line in lines))
+    assert len(lines) > 40_000

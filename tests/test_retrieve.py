@@ -12,9 +12,9 @@ import pytest
 from conftest import link_networks
 
 import rag
+from rag.index.filter import Filter
 from rag.index.opened import OpenIndex
 from rag.index.vectors import Collection
-from rag.retrieve.filter import Filter
 from rag.retrieve.search import search
 from rag.settings import load_settings
 
@@ -87,7 +87,7 @@ def found(hits: list[rag.Hit]) -> set[str]:
 def test_exact_search_is_brute_force(seeds: OpenIndex) -> None:
     assert seeds.rows.vectors is not None
     for question in questions(40):
-        vector = seeds.encoder.encode([question])[0]
+        vector = seeds.networks.encoder.encode([question])[0]
         oracle = brute_force(seeds, vector)
         # Without words there is no lexical ranking: what is left is the dense one.
         hits = search(seeds, "", vector, k=100, filter=Filter())
@@ -110,7 +110,7 @@ def test_hnsw_finds_nearly_the_same_on_the_seeds(
         assert approximate.rows.vectors is None
         same = 0
         for question in questions(40):
-            vector = seeds.encoder.encode([question])[0]
+            vector = seeds.networks.encoder.encode([question])[0]
             exact = search(seeds, question, vector, k=5, filter=Filter())
             hnsw = search(approximate, question, vector, k=5, filter=Filter())
             similarity = {hit.passage.passage_id: hit.similarity for hit in exact}

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from rag.answering.phrases import BREAKS, Phrase, Sort, Sorter, phrases
 from rag.answering.spelling import mend
 from rag.datatypes import Answer
-from rag.index.lexical import STOPWORDS, Postings, stem, words
+from rag.index.index import Words
+from rag.index.lexical import STOPWORDS, stem, words
 
 Turn = tuple[str, str] | Answer
 """An earlier turn: (question, answer text), or the Answer itself."""
@@ -98,17 +99,17 @@ class _Earlier:
 
 
 def understand(
-    question: str, history: Sequence[Turn], postings: Postings, sorter: Sorter | None = None
+    question: str, history: Sequence[Turn], corpus: Words, sorter: Sorter | None = None
 ) -> Understood:
     """Mend typing errors against the corpus' vocabulary, then complete a follow-up.
 
     Args:
         question: Any text.
         history: Earlier turns, oldest first.
-        postings: Of the corpus.
+        corpus: Its terms.
         sorter: Needed only if there is a history.
     """
-    mended, notes = mend(question, postings)
+    mended, notes = mend(question, corpus)
     if not history or sorter is None:
         return Understood(mended, mended, notes)
     turns: list[_Earlier] = []

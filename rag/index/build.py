@@ -37,7 +37,7 @@ from rag.index.sources import corpus_root, files_unchanged, relative_root, scan_
 from rag.index.store import Store
 from rag.index.write_errors import write_errors
 from rag.models.embed import find_model
-from rag.settings import Settings, load_settings
+from rag.settings import Settings, index_place, load_settings
 
 _RETRY_SECONDS = 0.1
 
@@ -55,7 +55,9 @@ def build_index(
 
     Args:
         corpus: Folder of .txt, .md, .jsonl, .html, .pdf and .docx files, or one such file.
-        index: Folder of the index; made if missing. What is not ours in it is left alone.
+        index: Folder of the index; made if missing. What is not ours in it is left alone. Or the
+            URL of a Milvus server; then the settings name the article store, and ``wait`` and
+            ``uploads/`` do not apply.
         replace: Allow an index of another corpus root to be replaced.
         progress: True: draw a progress bar on stderr. A function is called for each article with
             the number of articles dealt with so far (those left out count) and how many there are,
@@ -70,7 +72,16 @@ def build_index(
         ModelUnavailableError: The embedding model is missing or altered.
     """
     settings = settings or load_settings()
-    root, folder = Path(corpus), Path(index)
+    root, folder = Path(corpus), index_place(index)
+    if isinstance(folder, str):
+        from rag.index.remote_build import ingest
+
+        return ingest(root, folder, replace=replace, progress=progress, settings=settings)
+    if settings.workers:
+        raise IndexWriteError(
+            f"the index in {folder} is built by this process alone; give --index the URL of a "
+            "Milvus server to build by many, or leave out --workers (RAG_WORKERS)."
+        )
     if not folder.exists():
         scan(root)  # a corpus that cannot be read leaves no empty folder behind
     with writing(folder, wait=wait):
@@ -133,7 +144,7 @@ def update(
         with Build(folder, old, settings, corpus_root=place, unfinished=unfinished) as build:
             counts = build.read(files, progress=progress)
             if build.articles == 0:
-                raise CorpusError(_no_article(root, build.skipped))
+                raise CorpusError(no_article(root, build.skipped))
             manifest = build.publish()
         write_stats(folder, manifest, files, scanned_ns)
         delete_unused(folder, keep={manifest.generation})
@@ -173,7 +184,8 @@ def _old_manifest(index: Path, root: Path, *, replace: bool, settings: Settings)
     return manifest if sound.is_file() else None
 
 
-def _no_article(root: Path, skipped: list[Skipped]) -> str:
+def no_article(root: Path, skipped: list[Skipped]) -> str:
+    """Why there is nothing to build, as a line."""
     reasons = ", ".join(f"{n} {r}" for r, n in Counter(s.reason for s in skipped).most_common())
     found = f"{len(skipped)} skipped: {reasons}" if skipped else "it is empty"
     return (

@@ -20,6 +20,7 @@ import numpy as np
 from rag.corpus.chunk import WordPieces
 from rag.corpus.files import FileStat, Position, read_articles
 from rag.datatypes import Article, IndexWriteError, ModelUnavailableError, Skipped
+from rag.index import stages
 from rag.index.generation import copy_generation, generation_folder, new_generation
 from rag.index.lexical import Postings
 from rag.index.manifest import (
@@ -171,7 +172,7 @@ class Build:
         position = Position()
         following = self._following = Following(progress, files, position)
         articles = self._differing(files, position, following, before, written, counts)
-        batches = following.wait(in_batches(articles))
+        batches = following.wait(in_batches(articles, stages.BATCH_CHARACTERS))
         first = next(batches, None)
         if first is not None:  # only then is a model needed
             encoder = self._load_encoder()
@@ -358,9 +359,7 @@ class Build:
             if self._light_sha256 is None:
                 self._encoder = DocumentEncoder(model)
             else:
-                self._encoder = LightEncoder(
-                    folder, model.tokenizer, sha256=self._light_sha256, in_bulk=True
-                )
+                self._encoder = LightEncoder(folder, model.tokenizer, sha256=self._light_sha256)
             longest = self._settings.passage_tokens + chunker_info(self._settings).title_tokens + 4
             if 0 < self._encoder.max_tokens < longest:
                 raise ModelUnavailableError(

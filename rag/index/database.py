@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.engine import ExceptionContext
@@ -22,6 +23,8 @@ from rag.index.generation import writer_lock
 _CONNECT_SECONDS = 10
 _BUSY_SECONDS = 30
 _MOST_CONNECTIONS = 16
+_LOST = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+"""After a minute the server lets go of what a writer held whose machine is gone, not after hours."""
 
 
 def is_url(place: str | Path) -> bool:
@@ -45,7 +48,8 @@ def open_engine(place: str | Path, schema: str | None, *, writing: bool) -> Engi
     url = _parsed(str(place))
     if url.get_backend_name() == "sqlite":
         shown = str(url.database)
-        engine = _sqlite(Path(shown), None if writing else "mode=ro")
+        # Not "ro": the first to read after a writer was killed undoes what that left half-written.
+        engine = _sqlite(Path(shown), None if writing else "mode=rw")
     else:
         host = url.host or url.query.get("host")
         shown = f"{host or 'localhost'}:{url.port or 5432}/{url.database}"
@@ -95,6 +99,7 @@ def _sqlite(path: Path, mode: str | None) -> Engine:
         uri = f"{path.resolve().as_uri()}?{mode}"
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False)
         connection.create_function("folded", 1, str.casefold, deterministic=True)
+        connection.execute("PRAGMA query_only = ON")
         return connection
 
     if mode is None:
@@ -111,9 +116,10 @@ def _sqlite(path: Path, mode: str | None) -> Engine:
 
 def _postgresql(url: URL, *, writing: bool) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
-    connect = {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}
+    connect: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "client_encoding": "utf8"}
     try:
         if writing:
+            connect["options"] = _LOST
             return create_engine(
                 url, connect_args=connect, hide_parameters=True, poolclass=NullPool
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -20,6 +21,7 @@ from rag.index.manifest import (
     reader_folder,
 )
 from rag.index.opened import OpenIndex
+from rag.index.remote import PENDING, RemoteIndex
 from rag.index.sources import corpus_root, corpus_unchanged
 from rag.models.embed import MIN_COSINE, find_model
 from rag.models.light import form_sha256, has_form
@@ -39,8 +41,9 @@ class Check:
     mend: str = ""
 
 
-def examine(index: Path, settings: Settings) -> Iterator[Check]:
-    """Check the libraries, the model, and the index in a folder; stops at what prevents more."""
+def examine(index: Path | str, settings: Settings) -> Iterator[Check]:
+    """Check the libraries, the model, and the index in a folder or at the URL of a Milvus server;
+    stops at what prevents more."""
     versions = library_versions()
     missing = [name for name, found in versions.items() if found == "missing"]
     yield Check(
@@ -56,6 +59,9 @@ def examine(index: Path, settings: Settings) -> Iterator[Check]:
         return
     yield Check("embedding model", True, f"{model.name}, weights {model.sha256[:12]}…")
     rebuild = f"python -m rag index --index {quote(str(index))}"
+    if isinstance(index, str):
+        yield from _examine_remote(index, settings, rebuild)
+        return
     try:
         manifest = read_manifest(index)
     except RagError as error:
@@ -78,6 +84,50 @@ def examine(index: Path, settings: Settings) -> Iterator[Check]:
         yield from _examine_open(opened, index, settings, renew, anew)
     finally:
         opened.close()
+
+
+def _examine_remote(url: str, settings: Settings, rebuild: str) -> Iterator[Check]:
+    try:
+        opened = RemoteIndex(url, settings)
+    except RagError as error:
+        yield Check("index", False, str(error), rebuild)
+        return
+    with closing(opened):
+        store, collection = opened.store, opened.collection
+        passages = store.passage_count()
+        where = f"collection {collection.name} at {url}"
+        yield Check("index", True, f"{where}, {opened.articles} articles, {passages} passages")
+        unfinished = len(store.facts(PENDING))
+        yield Check(
+            "last ingest",
+            not unfinished,
+            f"{unfinished} batches are unfinished" if unfinished else "it was finished",
+            rebuild if unfinished else "",
+        )
+        problems = store.check()
+        yield _check_texts(problems, f"{rebuild} --replace")
+        held = collection.count()
+        yield Check(
+            "Milvus",
+            held == passages,
+            f"version {collection.version}, {held} of {passages} passages",
+            rebuild + " --replace" if held != passages else "",
+        )
+        try:
+            opened.networks.encoder.encode(["probe"])
+        except RagError as error:
+            yield Check("question encoder", False, str(error), rebuild)
+            return
+        yield Check("question encoder", True, f"{opened.networks.encoder.dimension} dimensions")
+
+
+def _check_texts(problems: list[str], anew: str) -> Check:
+    return Check(
+        "article store",
+        not problems,
+        "; ".join(problems[:3]) or "every text has its hash, every passage is its slice",
+        anew if problems else "",
+    )
 
 
 def _examine_open(
@@ -111,12 +161,7 @@ def _examine_open(
     except sqlite3.Error as error:
         yield Check("article store", False, f"cannot be read ({error})", anew)
         return
-    yield Check(
-        "article store",
-        not problems,
-        "; ".join(problems[:3]) or "every text has its hash, every passage is its slice",
-        anew if problems else "",
-    )
+    yield _check_texts(problems, anew)
     stored = {row[1] for row in passage_rows}
     try:
         in_chroma = opened.collection.ids()
@@ -157,7 +202,7 @@ def _check_encoder(opened: OpenIndex, index: Path, renew: str) -> Check:
     prepared = quote(str(encoder_folder(index, embedding.sha256)))
     mend = f"rm -rf {prepared} && {renew}" if embedding.light_sha256 else f"{renew} --replace"
     try:
-        size = opened.encoder.encode(["probe"]).shape[1]
+        size = opened.networks.encoder.encode(["probe"]).shape[1]
     except RagError as error:
         return Check("question encoder", False, str(error), mend)
     fits = size == embedding.dimension

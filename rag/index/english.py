@@ -2,34 +2,39 @@
 
 A corpus of three articles cannot tell a telling word from a filler, nor a typing error from a
 word it happens not to hold; this table can. ``english.tsv`` lists words (folded as in
-``lexical.words``) with the number of articles that hold them, from ``train/news_text``; counts
-of single words only, no text.
+``lexical.words``) with the number of articles that hold them, from ``train/news_text``, and their
+stems; counts of single words only, no text.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from pathlib import Path
-
-from rag.index.lexical import stem
 
 _TABLE = Path(__file__).with_name("english.tsv")
 
 
 @functools.cache
+def _table() -> tuple[int, list[list[str]]]:
+    """(number of articles, [word, number of articles that hold it, stem])."""
+    first, *lines = _TABLE.read_text(encoding="utf-8").splitlines()
+    return int(first.split("\t")[1]), [line.split("\t") for line in lines]
+
+
+@functools.cache
 def word_counts() -> dict[str, int]:
     """Word to number of articles that hold it (at least 2)."""
-    lines = _TABLE.read_text(encoding="utf-8").splitlines()[1:]
-    return {word: int(count) for word, count in (line.split("\t") for line in lines)}
+    return {word: int(count) for word, count, _ in _table()[1]}
 
 
 @functools.cache
 def _stem_weights() -> tuple[dict[str, float], float]:
-    documents = int(_TABLE.open(encoding="utf-8").readline().split("\t")[1])
-    counts: dict[str, int] = {}
-    for word, count in word_counts().items():
-        counts[stem(word)] = counts.get(stem(word), 0) + count
+    documents, lines = _table()
+    counts: Counter[str] = Counter()
+    for _, count, term in lines:
+        counts[term] += int(count)
     highest = math.log(1 + documents)
     weights = {
         term: max(0.3, math.log(1 + documents / (count + 0.5))) for term, count in counts.items()

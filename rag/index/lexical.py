@@ -7,6 +7,7 @@ different ways: case, accents, "U.S." and "US", "Trump’s" and "Trump", "1,000"
 from __future__ import annotations
 
 import functools
+import json
 import re
 import unicodedata
 from array import array
@@ -30,6 +31,14 @@ STOPWORDS = frozenset(
     where which who whom whose why will with would you your s t""".split()
 )
 """Dropped from postings and from what a question is about: they say how, not about what."""
+
+_VOCABULARY = "vocab.index.json"
+_FILES = {
+    "indptr": "indptr.csc.index.npy",
+    "indices": "indices.csc.index.npy",
+    "data": "data.csc.index.npy",
+}
+"""bm25s's arrays and the files that it keeps them in."""
 
 
 @functools.cache
@@ -73,10 +82,14 @@ def terms(text: str) -> list[str]:
 
 
 class Postings:
-    """BM25 postings over N passages, addressed by row (0 to N-1)."""
+    """BM25 postings over N passages, addressed by row (0 to N-1). bm25s makes them; they are read
+    without it, as importing it brings scipy, and the first question waits a fifth of a second."""
 
-    def __init__(self, model: Any, size: int) -> None:
-        self._model = model
+    def __init__(self, vocabulary: dict[str, int], columns: tuple[np.ndarray, ...], size: int):
+        """``columns``: (starts, rows, scores); those of the term numbered t are rows and scores
+        from starts[t] up to starts[t + 1]."""
+        self._vocabulary = vocabulary
+        self._columns = columns
         self.size = size
 
     @classmethod
@@ -93,35 +106,45 @@ class Postings:
         model = bm25s.BM25()
         # Texts without a single term cannot be indexed; an empty term, in no question, can.
         model.index((rows, numbers) if numbers else [[""]], show_progress=False)
-        return cls(model, len(rows))
+        columns = tuple(np.asarray(model.scores[name]) for name in _FILES)
+        return cls(dict(model.vocab_dict), columns, len(rows))
 
     @classmethod
     def load(cls, folder: Path, size: int) -> Postings:
         """Open saved postings, memory-mapped."""
-        import bm25s
-
-        return cls(bm25s.BM25.load(str(folder), mmap=True, show_progress=False), size)
+        vocabulary = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
+        columns = tuple(np.load(folder / file, mmap_mode="r") for file in _FILES.values())
+        return cls(vocabulary, columns, size)
 
     def save(self, folder: Path) -> None:
         """Write the arrays into ``folder``, which is made."""
-        self._model.save(str(folder), show_progress=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _VOCABULARY).write_text(json.dumps(self._vocabulary), encoding="utf-8")
+        for file, column in zip(_FILES.values(), self._columns, strict=True):
+            np.save(folder / file, column)
+
+    def _column(self, term: str) -> slice:
+        number = self._vocabulary.get(term)
+        if number is None:
+            return slice(0, 0)
+        starts = self._columns[0]
+        return slice(int(starts[number]), int(starts[number + 1]))
 
     def scores(self, query: str) -> np.ndarray:
         """BM25 score of every passage, shape (N,), float32, >= 0; 0: no term in common."""
-        known = [t for t in dict.fromkeys(terms(query)) if t in self._model.vocab_dict]
-        if not known or self.size == 0:
-            return np.zeros(self.size, dtype=np.float32)
-        return np.asarray(self._model.get_scores(known), dtype=np.float32)
+        _, rows, scores = self._columns
+        total = np.zeros(self.size, dtype=np.float32)
+        for term in dict.fromkeys(terms(query)):
+            column = self._column(term)
+            total[rows[column]] += scores[column]
+        return total
 
-    def vocabulary(self) -> Iterable[str]:
-        """Every stemmed term of the corpus."""
-        known: dict[str, int] = self._model.vocab_dict
-        return filter(None, known)  # bm25s keeps an empty term of its own
+    def vocabulary(self, begin: str = "") -> Iterable[str]:
+        """Every stemmed term of the corpus that begins so."""
+        # bm25s keeps an empty term of its own.
+        return (term for term in self._vocabulary if term and term.startswith(begin))
 
     def document_frequency(self, term: str) -> int:
         """In how many passages the stemmed term occurs."""
-        row = self._model.vocab_dict.get(term)
-        if row is None:
-            return 0
-        pointers = self._model.scores["indptr"]
-        return int(pointers[row + 1] - pointers[row])
+        number = self._vocabulary.get(term)
+        return 0 if number is None else int(np.diff(self._columns[0][number : number + 2])[0])

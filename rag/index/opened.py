@@ -1,29 +1,35 @@
-"""An index that is open for reading: one generation of it, pinned until closed."""
+"""The embedded index, open for reading: one generation of it, pinned until closed.
+
+Dense search is exact over a memory-mapped matrix for small collections and Chroma's HNSW beyond.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import threading
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from rag.datatypes import IndexMismatchError, IndexNotFoundError
+from rag.datatypes import IndexMismatchError, IndexNotFoundError, Passage
+from rag.index.filter import Filter
 from rag.index.generation import acquire_current
+from rag.index.index import Key
 from rag.index.lexical import Postings
-from rag.index.manifest import Manifest, check_fits, encoder_folder, read_manifest
+from rag.index.manifest import check_fits, read_manifest
+from rag.index.networks import Networks, networks_of
 from rag.index.rows import Rows, load_rows
 from rag.index.store import Store
-from rag.index.vectors import Collection
-from rag.models.embed import (
-    Encoder,
-    LightEncoder,
-    QuestionEncoder,
-    find_model,
-    model_folder,
-)
+from rag.index.vectors import Collection, day_number
 from rag.settings import Settings
+
+_MASKS = 8
+"""Of so many filters it is remembered what they let through: one question searches several times."""
 
 
 class OpenIndex:
@@ -35,8 +41,10 @@ class OpenIndex:
         ModelUnavailableError: The question encoder is missing or altered.
     """
 
-    def __init__(self, folder: Path, settings: Settings, *, encoder: Encoder | None = None) -> None:
-        """``encoder``: that of an earlier generation, used again if the model is the same."""
+    def __init__(
+        self, folder: Path, settings: Settings, *, networks: Networks | None = None
+    ) -> None:
+        """``networks``: used if they are those of this index."""
         self.folder = folder
         self.manifest, self._generation, self._lock_file = acquire_current(folder)
         try:
@@ -56,21 +64,11 @@ class OpenIndex:
         except IndexMismatchError:
             self._lock_file.close()
             raise
-        self._encoder = encoder
+        made = networks_of(folder, self.manifest)
+        self.networks = networks if networks and networks.models == made.models else made
         self._collection: Collection | None = None
         self._load_lock = threading.Lock()
-
-    @property
-    def encoder(self) -> Encoder:
-        """The question encoder, loaded on first use."""
-        with self._load_lock:
-            if self._encoder is None:
-                self._encoder = _load_encoder(self.folder, self.manifest)
-            return self._encoder
-
-    def loaded_encoder(self) -> Encoder | None:
-        """The question encoder, or None if no question has needed it yet."""
-        return self._encoder
+        self._mask = functools.lru_cache(maxsize=_MASKS)(self.rows.mask)
 
     @property
     def collection(self) -> Collection:
@@ -79,6 +77,73 @@ class OpenIndex:
             if self._collection is None:
                 self._collection = Collection(self._generation / "chroma")
             return self._collection
+
+    def dense(self, vector: np.ndarray, depth: int, filter: Filter) -> dict[Key, float]:
+        """Rows nearest to a vector, best first, each with its cosine."""
+        if len(self.rows.passage) == 0:
+            return {}
+        if self.rows.vectors is not None:
+            cosines = np.asarray(self.rows.vectors @ vector)
+            passing = self._passing(filter)
+            if passing is not None:
+                cosines = np.where(passing, cosines, -np.inf)
+            best = _top(cosines, depth)
+            return {int(row): float(cosines[row]) for row in best if np.isfinite(cosines[row])}
+        if filter.outlets is not None and not self.rows.codes(filter.outlets):
+            return {}
+        found = self.collection.nearest(vector, depth, self._where(filter))
+        numbers = self.find([passage_id for passage_id, _ in found])
+        return {int(row): cosine for row, (_, cosine) in zip(numbers, found, strict=True)}
+
+    def lexical(self, query: str, depth: int, filter: Filter) -> list[Key]:
+        """Rows best by BM25, best first."""
+        scores = self.postings.scores(query)
+        passing = self._passing(filter)
+        if passing is not None:
+            scores = np.where(passing, scores, 0)
+        return [int(row) for row in _top(scores, depth) if scores[row] > 0]
+
+    def passages(self, keys: Sequence[Key]) -> dict[Key, Passage]:
+        """The passages of rows."""
+        rows = np.asarray(keys, dtype=np.intp)
+        found = self.store.passages(self.rows.passage[rows].tolist())
+        return dict(zip(keys, found, strict=True))
+
+    @property
+    def words(self) -> Postings:
+        """The terms of the corpus."""
+        return self.postings
+
+    @property
+    def outlets(self) -> Sequence[str]:
+        """Every outlet's name."""
+        return self.rows.outlets
+
+    @property
+    def articles(self) -> int:
+        """How many articles there are."""
+        return self.manifest.articles
+
+    def days(self) -> tuple[date, date] | tuple[None, None]:
+        """The first and the last day of publication; None, None if no article has one."""
+        return self.rows.days()
+
+    def _passing(self, filter: Filter) -> np.ndarray | None:
+        return self._mask(filter.outlets, filter.published_from, filter.published_to)
+
+    def _where(self, filter: Filter) -> dict[str, Any] | None:
+        """The filter in Chroma's terms."""
+        clauses: list[dict[str, Any]] = []
+        if filter.outlets is not None:
+            names = [self.rows.outlets[code] for code in self.rows.codes(filter.outlets)]
+            clauses.append({"outlet": {"$in": names}})
+        if filter.published_from is not None:
+            clauses.append({"published_day": {"$gte": day_number(filter.published_from)}})
+        if filter.published_to is not None:
+            clauses.append({"published_day": {"$lte": day_number(filter.published_to)}})
+        if not clauses:
+            return None
+        return clauses[0] if len(clauses) == 1 else {"$and": clauses}
 
     @property
     def chroma_folder(self) -> Path:
@@ -104,18 +169,11 @@ class OpenIndex:
         self._lock_file.close()
 
 
-def _load_encoder(folder: Path, manifest: Manifest) -> Encoder:
-    embedding = manifest.embedding
-    if embedding.light_sha256 is not None:
-        return LightEncoder(
-            encoder_folder(folder, embedding.sha256),
-            model_folder(embedding.model) / "tokenizer.json",
-            sha256=embedding.light_sha256,
-        )
-    model = find_model(embedding.model)
-    if model.sha256 != embedding.sha256:
-        raise IndexMismatchError(
-            f"the weights of {embedding.model} changed since the index in {folder} was built; "
-            "run python -m rag index --replace."
-        )
-    return QuestionEncoder(model)
+def _top(scores: np.ndarray, k: int) -> np.ndarray:
+    """Indices of the k highest scores, best first; ties by index, so a run is repeatable."""
+    if len(scores) > k:
+        kth = np.partition(scores, len(scores) - k)[len(scores) - k]
+        candidates = np.flatnonzero(scores >= kth)
+    else:
+        candidates = np.arange(len(scores))
+    return candidates[np.lexsort((candidates, -scores[candidates]))][:k]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from rag.corpus.files import JSONL_SUFFIXES, FileStat, Position
 from rag.datatypes import Article, Skipped
@@ -16,7 +16,33 @@ from rag.datatypes import Article, Skipped
 Progress = Callable[[int, int | None], None]
 """Told how many articles have been dealt with, and how many there are if that is known."""
 
+_Item = TypeVar("_Item")
 _BAR = "{desc} {percentage:3.0f}%{postfix}, {remaining} left |{bar}|"
+
+
+def told(
+    items: Iterator[_Item], files: list[FileStat | Skipped], progress: bool | Progress
+) -> Iterator[_Item]:
+    """The items, each done when it has been dealt with: for who writes them elsewhere."""
+    total = _articles_known(files)
+    if progress is False:
+        yield from items
+    elif progress is True:
+        from tqdm import tqdm
+
+        yield from tqdm(items, desc="indexing", unit=" articles", total=total, leave=False)
+    else:
+        for done, item in enumerate(items, start=1):
+            yield item
+            progress(done, total)
+
+
+def _articles_known(files: list[FileStat | Skipped]) -> int | None:
+    """The number of articles, known beforehand only where a file is one article."""
+    one_each = not any(
+        isinstance(f, FileStat) and f.path.suffix.lower() in JSONL_SUFFIXES for f in files
+    )
+    return len(files) if one_each else None
 
 
 class Following:
@@ -28,11 +54,7 @@ class Following:
     ) -> None:
         self._progress = progress
         self._position = position
-        # The number of articles is known beforehand only where a file is one article.
-        one_each = not any(
-            isinstance(f, FileStat) and f.path.suffix.lower() in JSONL_SUFFIXES for f in files
-        )
-        self._total = len(files) if one_each else None
+        self._total = _articles_known(files)
         self._bytes = sum(f.size for f in files if isinstance(f, FileStat))
         self._read = self._done = self._unwritten = self._characters = 0
         self._waiting: deque[tuple[int, int, int]] = deque()

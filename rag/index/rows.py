@@ -40,6 +40,11 @@ class Rows:
             return None, None
         return number_day(int(dated.min())), number_day(int(dated.max()))
 
+    def codes(self, outlets: frozenset[str]) -> list[int]:
+        """The numbers of the outlets that have one of these names, in upper or lower case."""
+        wanted = {name.casefold() for name in outlets}
+        return [code for code, name in enumerate(self.outlets) if name.casefold() in wanted]
+
     def mask(
         self,
         outlets: frozenset[str] | None,
@@ -52,9 +57,7 @@ class Rows:
             return None
         passing = np.ones(len(self.passage), dtype=bool)
         if outlets is not None:
-            wanted = {name.casefold() for name in outlets}
-            codes = [i for i, name in enumerate(self.outlets) if name.casefold() in wanted]
-            passing &= np.isin(self.outlet, codes)
+            passing &= np.isin(self.outlet, self.codes(outlets))
         if published_from is not None or published_to is not None:
             passing &= self.day != NO_DAY
         if published_from is not None:

@@ -37,14 +37,14 @@ class _Cut:
     texts: list[str]
 
 
-def in_batches(articles: Iterable[Article]) -> Iterator[list[Article]]:
-    """The articles in runs of ``BATCH_CHARACTERS`` or a little more."""
+def in_batches(articles: Iterable[Article], characters: int) -> Iterator[list[Article]]:
+    """The articles in runs of so many characters or a little more."""
     batch: list[Article] = []
     filled = 0
     for article in articles:
         batch.append(article)
         filled += len(article.text)
-        if filled >= BATCH_CHARACTERS:
+        if filled >= characters:
             yield batch
             batch, filled = [], 0
     if batch:

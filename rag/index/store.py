@@ -93,14 +93,15 @@ _ARTICLES = (
     .order_by(_a.doc_id)
     .limit(bindparam("most"))
 )
-_PASSAGES_BY_ID = (
+_WHOLE_PASSAGES = (
     select(
         _p.id, _p.passage_id, _p.start, _p.end, _p.sentences, _a.doc_id, _a.title, _a.outlet,
         _a.published, _a.url, _SLICE,
     )
     .select_from(_PASSAGES)
-    .where(_p.id.in_(bindparam("ids", expanding=True)))
 )  # fmt: skip
+_PASSAGES_BY_ID = _WHOLE_PASSAGES.where(_p.id.in_(bindparam("keys", expanding=True)))
+_PASSAGES_BY_NAME = _WHOLE_PASSAGES.where(_p.passage_id.in_(bindparam("keys", expanding=True)))
 _PASSAGE_ROWS = (
     select(_p.id, _p.passage_id, _a.outlet, _a.published, _a.title + "\n" + _SLICE)
     .select_from(_PASSAGES)
@@ -137,15 +138,20 @@ _COPIES = (
 _FREQUENCY = select(terms.c.passages).where(terms.c.term == bindparam("term"))
 _VOCABULARY = (
     select(terms.c.term)
-    .where(terms.c.term > bindparam("last"))
+    .where(terms.c.term >= bindparam("begin"), terms.c.term < bindparam("end"))
     .order_by(terms.c.term)
-    .limit(bindparam("most"))
 )
+_FACT = select(facts.c.value).where(facts.c.name == bindparam("name"))
 _KNOWN = (
     select(_a.digest, _p.passage_id, _p.id)
     .select_from(articles.outerjoin(passages))
     .where(_a.doc_id == bindparam("doc_id"))
     .order_by(_p.id)
+)
+_NAMES = (
+    select(_p.passage_id)
+    .select_from(_PASSAGES)
+    .where(_a.doc_id.in_(bindparam("doc_ids", expanding=True)))
 )
 _ADD_ARTICLE = insert(articles)
 _ADD_COPY = insert(copies)
@@ -279,6 +285,15 @@ class Store:
         [(total, undated)] = self._run(counts.select_from(articles))
         return int(total), int(undated)
 
+    def passage_count(self) -> int:
+        """How many passages there are."""
+        return int(self._run(select(func.count()).select_from(passages))[0][0])
+
+    def days(self) -> tuple[date, date] | tuple[None, None]:
+        """The first and the last day of publication; None, None if no article has one."""
+        [(first, last)] = self._run(select(func.min(_a.published), func.max(_a.published)))
+        return (date.fromisoformat(first), date.fromisoformat(last)) if first else (None, None)
+
     def listing(
         self, search: str = "", limit: int = 50, offset: int = 0
     ) -> tuple[int, list[Listed]]:
@@ -389,21 +404,31 @@ class Store:
 
     def passages(self, ids: Sequence[int]) -> list[Passage]:
         """The passages with these ids, in this order; each is a slice of its article's text."""
-        found = {}
-        for start in range(0, len(ids), _PAGE):
-            some = [int(i) for i in ids[start : start + _PAGE]]
-            for row in self._run(_PASSAGES_BY_ID, ids=some):
-                offsets = array("I", row[4])
-                found[row[0]] = Passage(
-                    passage_id=row[1],
-                    span=Span(row[5], row[2], row[3], row[10]),
-                    title=row[6],
-                    outlet=row[7],
-                    published=_date(row[8]),
-                    url=row[9],
-                    sentences=tuple(zip(offsets[::2], offsets[1::2], strict=True)),
-                )
+        found = dict(self._whole_passages(_PASSAGES_BY_ID, [int(i) for i in ids]))
         return [found[int(i)] for i in ids]
+
+    def named_passages(self, passage_ids: Sequence[str]) -> list[Passage]:
+        """Those of these passages that there are, in no particular order."""
+        return [found for _, found in self._whole_passages(_PASSAGES_BY_NAME, passage_ids)]
+
+    def _whole_passages(
+        self, statement: Executable, keys: Sequence[object]
+    ) -> Iterator[tuple[int, Passage]]:
+        for start in range(0, len(keys), _PAGE):
+            for row in self._run(statement, keys=list(keys[start : start + _PAGE])):
+                offsets = array("I", row[4])
+                yield (
+                    row[0],
+                    Passage(
+                        passage_id=row[1],
+                        span=Span(row[5], row[2], row[3], row[10]),
+                        title=row[6],
+                        outlet=row[7],
+                        published=_date(row[8]),
+                        url=row[9],
+                        sentences=tuple(zip(offsets[::2], offsets[1::2], strict=True)),
+                    ),
+                )
 
     def passage_numbers(self, passage_ids: Sequence[str]) -> list[int]:
         """The row ids of passages, in the order given."""
@@ -426,9 +451,16 @@ class Store:
         """The article with an id of ``with_grams``."""
         return _article(self._run(_ARTICLE_AT, row=row)[0])
 
-    def facts(self) -> dict[str, Any]:
-        """What ``StoreWriter.set_fact`` has stored, by name. Only of a store that stands alone."""
-        return {name: json.loads(value) for name, value in self._run(select(facts))}
+    def facts(self, begin: str = "") -> dict[str, Any]:
+        """What ``StoreWriter.set_fact`` has stored, by name, of names that begin so. Only of a
+        store that stands alone."""
+        chosen = select(facts).where(facts.c.name.startswith(begin, autoescape=True))
+        return {name: json.loads(value) for name, value in self._run(chosen)}
+
+    def fact(self, name: str) -> Any:
+        """One of them; None if it was not stored."""
+        rows = self._run(_FACT, name=name)
+        return json.loads(rows[0][0]) if rows else None
 
     def document_frequency(self, term: str) -> int:
         """In how many passages the stemmed term occurs, as ``StoreWriter.count_terms`` found. Only
@@ -436,9 +468,10 @@ class Store:
         rows = self._run(_FREQUENCY, term=term)
         return int(rows[0][0]) if rows else 0
 
-    def vocabulary(self) -> Iterator[str]:
-        """Every stemmed term that was counted, sorted. Only of a store that stands alone."""
-        return (row[0] for row in _paged(self._run, _VOCABULARY, ""))
+    def vocabulary(self, begin: str = "") -> list[str]:
+        """Every stemmed term that was counted and begins so, sorted. Only of a store that stands
+        alone."""
+        return [row[0] for row in self._run(_VOCABULARY, begin=begin, end=f"{begin}\U0010ffff")]
 
     def check(self) -> list[str]:
         """Lines that say what is damaged: SQLite's own check, hashes, offsets. Empty: sound."""
@@ -459,6 +492,16 @@ class Store:
                     problems.append(f"passage {passage_id}: is no slice of its article")
                 last = end
         return problems
+
+
+def refusal(article: Article) -> Skipped | None:
+    """Why PostgreSQL cannot hold an article; None if it can."""
+    fields = article.doc_id, article.title, article.outlet, article.url, article.text
+    if any("\x00" in field for field in fields if field):
+        return Skipped(article.doc_id, "binary", "zero characters")
+    if len(article.doc_id.encode()) > _LONGEST_ID:
+        return Skipped(article.doc_id[:80], "oversized", f"an id over {_LONGEST_ID} bytes")
+    return None
 
 
 _MANY = 1_000
@@ -494,7 +537,7 @@ class StoreWriter:
             check_encoding(self._db)
             # Of several that begin at once, one makes the tables.
             self._lock("rag tables")
-        if not inspect(self._db).has_table("articles", schema=schema):
+        if not inspect(self._db).has_table("articles", schema=schema if self._postgresql else None):
             create_tables(self._db, alone=alone, schema=schema)
         self._db.commit()
 
@@ -519,14 +562,7 @@ class StoreWriter:
 
     def refusal(self, article: Article) -> Skipped | None:
         """Why this database cannot hold an article; None if it can. SQLite holds every one."""
-        if not self._postgresql:
-            return None
-        fields = article.doc_id, article.title, article.outlet, article.url, article.text
-        if any("\x00" in field for field in fields if field):
-            return Skipped(article.doc_id, "binary", "zero characters")
-        if len(article.doc_id.encode()) > _LONGEST_ID:
-            return Skipped(article.doc_id[:80], "oversized", f"an id over {_LONGEST_ID} bytes")
-        return None
+        return refusal(article) if self._postgresql else None
 
     def put(self, article: Article, passages: Sequence[Passage]) -> list[int]:
         """Insert an article with its passages, or replace what there is of it; returns the
@@ -639,6 +675,27 @@ class StoreWriter:
         """Store what is to be known of the corpus, as JSON. Only in a store that stands alone."""
         self._db.execute(delete(facts).where(facts.c.name == name))
         self._db.execute(insert(facts), {"name": name, "value": json.dumps(value)})
+
+    def forget_fact(self, name: str) -> None:
+        """Take out what ``set_fact`` has stored."""
+        self._db.execute(delete(facts).where(facts.c.name == name))
+
+    def passage_ids(self, doc_ids: Sequence[str]) -> list[str]:
+        """The passage_ids of articles; those that are not there have none."""
+        return [
+            passage_id
+            for start in range(0, len(doc_ids), _PAGE)
+            for (passage_id,) in self._run(_NAMES, doc_ids=list(doc_ids[start : start + _PAGE]))
+        ]
+
+    def clear(self) -> None:
+        """Delete every article and what came of them; the facts stay."""
+        if self._postgresql:
+            self._db.execute(delete(phrases))
+        else:
+            self._db.execute(text("INSERT INTO phrases (phrases) VALUES ('delete-all')"))
+        for table in (skipped, uploaded, terms, copies, passages, articles):
+            self._db.execute(delete(table))
 
     def set_skipped(self, items: Iterable[Skipped]) -> None:
         """Replace the list of what was left out."""

@@ -115,7 +115,13 @@ Index(
     "articles_listing", *(articles.c[name] for name in ("doc_id", "title", "outlet", "published"))
 ).ddl_if(dialect="sqlite")  # a row of PostgreSQL's indexes has no room for any title
 Index("articles_by_text", articles.c.sha256, articles.c.doc_id)
-Index("phrases_by_gram", phrases.c.grams, postgresql_using="gin")
+# Without fastupdate's waiting list, which every look-up reads from end to end: 45 ms and not 0.3.
+Index(
+    "phrases_by_gram",
+    phrases.c.grams,
+    postgresql_using="gin",
+    postgresql_with={"fastupdate": False},
+)
 
 _EMBEDDED = [articles, passages, skipped, uploaded, copies]
 _FTS5 = (

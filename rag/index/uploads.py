@@ -339,6 +339,11 @@ def _listing(folder: Path) -> list[tuple[str, os.stat_result]]:
 
 
 def _check_allowed(settings: Settings) -> None:
+    if isinstance(settings.index, str):
+        raise UploadError(
+            "the index is in Milvus, which takes articles from python -m rag index alone; add them "
+            "to its corpus."
+        )
     if not settings.uploads:
         raise UploadError(
             "adding and removing articles is switched off; set RAG_UPLOADS=true and start again."

@@ -77,6 +77,11 @@ class Collection:
         for page in self._pages(["embeddings"]):
             yield page["ids"], np.asarray(page["embeddings"], dtype=np.float32)
 
+    def vectors_of(self, passage_ids: Sequence[str]) -> np.ndarray:
+        """The vectors of these passages, shape (n, dimension), in no particular order."""
+        found = self._collection.get(ids=list(passage_ids), include=["embeddings"])
+        return np.asarray(found["embeddings"], dtype=np.float32)
+
     def _pages(self, include: list[str]) -> Iterator[dict[str, Any]]:
         for offset in range(0, self.count(), _PAGE):
             yield self._collection.get(limit=_PAGE, offset=offset, include=include)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from rag.datatypes import ModelUnavailableError
-from rag.models.light import convert, file_sha256, form_sha256, has_form, load_form, new_form
+from rag.models.light import (
+    convert,
+    file_sha256,
+    form_sha256,
+    has_form,
+    load_form,
+    load_tokenizer,
+    new_form,
+)
 from rag.settings import PACKAGED_MODEL
 
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -165,37 +172,23 @@ class QuestionEncoder:
 
 
 class LightEncoder:
-    """The packaged model in OpenVINO's form: ready in half a second, without torch. Thread-safe.
-
-    ``in_bulk``: for many texts at once rather than for a quick answer to one.
-    """
+    """The packaged model in OpenVINO's form: ready in half a second, without torch. Thread-safe."""
 
     max_tokens = 256
 
-    def __init__(
-        self, folder: Path, tokenizer: Path, *, sha256: str | None = None, in_bulk: bool = False
-    ) -> None:
-        from tokenizers import Tokenizer
-
-        self._network = load_form(folder, "encoder", sha256, in_bulk=in_bulk)
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.enable_truncation(self.max_tokens)
-        self._tokenizer.no_padding()
-        self.dimension = int(self._network.output(0).partial_shape[1].get_length())
+    def __init__(self, folder: Path, tokenizer: Path, *, sha256: str | None = None) -> None:
+        self._network = load_form(folder, "encoder", sha256)
+        self._tokenizer = load_tokenizer(tokenizer)
+        self.dimension = self._network.width
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors, float32 (n, dimension), length 1; texts beyond 256 word pieces are cut."""
         pieces = self._pieces(texts)
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        running: deque[tuple[list[int], Any]] = deque()
-        for rows in _batches([len(ids) for ids in pieces]):
-            if len(running) == _IN_FLIGHT:
-                _finish(vectors, *running.popleft())
-            request = self._network.create_infer_request()
-            request.start_async(list(_padded([pieces[row] for row in rows])))
-            running.append((rows, request))
-        for rows, request in running:
-            _finish(vectors, rows, request)
+        groups = list(_batches([len(ids) for ids in pieces]))
+        found = self._network(_padded([pieces[row] for row in rows]) for rows in groups)
+        for rows, some in zip(groups, found, strict=True):
+            vectors[rows] = some
         return vectors
 
     def tokens(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -203,7 +196,9 @@ class LightEncoder:
         return _padded(self._pieces(texts))
 
     def _pieces(self, texts: Sequence[str]) -> list[list[int]]:
-        return [found.ids for found in self._tokenizer.encode_batch_fast(list(texts))]
+        most = self.max_tokens
+        found = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        return [ids if len(ids) <= most else [*ids[: most - 1], ids[-1]] for ids in found]
 
 
 _BATCH_TOKENS = 1024
@@ -212,8 +207,6 @@ core."""
 _TOKENS_STEP = 16
 """Lengths are rounded up to it: OpenVINO prepares its kernels anew for each shape it has not seen,
 and multiplies matrices in tiles of 16 rows."""
-_IN_FLIGHT = 32
-"""Batches handed over at a time: enough that no core waits for Python."""
 
 
 def _padded_length(length: int) -> int:
@@ -240,11 +233,6 @@ def _padded(pieces: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
         ids[row, : len(own)] = own
         mask[row, : len(own)] = 1
     return ids, mask
-
-
-def _finish(vectors: np.ndarray, rows: list[int], request: Any) -> None:
-    request.wait()
-    vectors[rows] = request.get_output_tensor(0).data
 
 
 def prepare_light(model: ModelFiles, folder: Path, *, known: str | None) -> str | None:

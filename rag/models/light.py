@@ -2,22 +2,30 @@
 
 A form is written once, while indexing, from the network in torch, and checked against it by whoever
 writes it. Where the processor computes in bfloat16 the form runs in it, else in float32.
+
+Each core runs batches of its own: two cores that share one batch wait for each other so often that
+reading five passages takes half as long again.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import logging
 import os
 import shutil
 import sys
 import tempfile
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rag.datatypes import ModelUnavailableError
 
@@ -84,14 +92,37 @@ def convert(network: Any, example: tuple[Any, ...], folder: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(graph)) from error
 
 
-def load_form(folder: Path, what: str, sha256: str | None = None, *, in_bulk: bool = False) -> Any:
-    """Load a form; call the result with its arrays, shape (texts, tokens).
+class LightNetwork:
+    """A form that is loaded, on every core. Thread-safe; who comes first is served first.
+
+    ``streams``: so many batches run at once; ``width``: the last dimension of what comes out.
+    """
+
+    def __init__(self, compiled: Any) -> None:
+        self.streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self.width = int(compiled.output(0).partial_shape[-1].get_length())
+        self._compiled = compiled
+        self._pool = ThreadPoolExecutor(self.streams, thread_name_prefix="network")
+        self._local = threading.local()
+
+    def __call__(self, batches: Iterable[tuple[np.ndarray, ...]]) -> list[np.ndarray]:
+        """What comes out of each batch of arrays, each of shape (texts, tokens)."""
+        return list(self._pool.map(self._infer, batches))
+
+    def _infer(self, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
+        request = getattr(self._local, "request", None)
+        if request is None:
+            request = self._local.request = self._compiled.create_infer_request()
+        request.infer(list(arrays), share_inputs=True)
+        return np.array(request.get_output_tensor(0).data, dtype=np.float32)
+
+
+def load_form(folder: Path, what: str, sha256: str | None = None) -> LightNetwork:
+    """Load a form.
 
     Args:
         what: What it is, for the error: "encoder".
         sha256: Hash the weights must have; None: not checked.
-        in_bulk: Each core works on arrays of its own, for most texts a second; else all cores work
-            on the same, for the quickest answer.
 
     Raises:
         ModelUnavailableError: It is missing, altered, or cannot be read.
@@ -103,16 +134,34 @@ def load_form(folder: Path, what: str, sha256: str | None = None, *, in_bulk: bo
         raise ModelUnavailableError(f"the {what} in {folder} is altered; {again}.")
     core = _openvino().Core()
     bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
-    if in_bulk:
-        # Not bound to their cores: what reads and writes beside needs some of each.
-        options |= {"PERFORMANCE_HINT": "THROUGHPUT", "ENABLE_CPU_PINNING": False}
+    wanted = {
+        "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "ENABLE_CPU_PINNING": False,  # Python, beside it, needs some of each core
+        # What was compiled is kept beside the form, without the weights: half the time the next
+        # time. What OpenVINO finds damaged or made for another processor it compiles anew, and
+        # where it may not write it does without.
+        "CACHE_DIR": str(folder / "compiled"),
+        "CACHE_MODE": "OPTIMIZE_SIZE",
+    }
     try:
-        return core.compile_model(str(form_files(folder)[0]), "CPU", options)
+        compiled = core.compile_model(str(form_files(folder)[0]), "CPU", wanted)
     except RuntimeError as error:
         raise ModelUnavailableError(
             f"the {what} in {folder} cannot be loaded ({error}); {again}."
         ) from error
+    return LightNetwork(compiled)
+
+
+@functools.lru_cache(maxsize=2)
+def load_tokenizer(file: Path) -> Any:
+    """The tokenizer that the encoder and the reader share, without truncation or padding."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _openvino() -> Any:

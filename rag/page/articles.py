@@ -168,7 +168,13 @@ def build_articles(assistant: Assistant, settings: Settings) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=320):
             table = _Table(assistant)
-        if not settings.public and settings.uploads:
+        if isinstance(settings.index, str):
+            if not settings.public:
+                gr.Markdown(
+                    "The articles are in Milvus: nothing is added or removed here, but by "
+                    "`python -m rag index`."
+                )
+        elif not settings.public and settings.uploads:
             with gr.Column(scale=2, min_width=320):
                 _Changes(table, settings)
 
@@ -275,7 +281,7 @@ class _Changes:
         again.click(self._refresh, table.inputs, outputs, **building)
 
     def _choices(self) -> Any:
-        return gr.update(choices=upload_choices(self._settings.index), value=None)
+        return gr.update(choices=upload_choices(self._settings.folder), value=None)
 
     def _after(self, result: str, search: str, number: float | None) -> list[Any]:
         shown = self._table.shown(search, number)
@@ -290,7 +296,7 @@ class _Changes:
     ) -> list[Any]:
         paths = paths or []
         try:
-            result = upload(self._settings.index, paths, self._settings, _teller(progress))
+            result = upload(self._settings.folder, paths, self._settings, _teller(progress))
         finally:
             for path in paths:  # Gradio's copies
                 Path(path).unlink(missing_ok=True)
@@ -309,7 +315,7 @@ class _Changes:
         number: float | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
-        result = remove(self._settings.index, name, self._settings, _teller(progress))
+        result = remove(self._settings.folder, name, self._settings, _teller(progress))
         return self._after(result, search, number)
 
     def _refresh(
@@ -318,7 +324,7 @@ class _Changes:
         number: float | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
-        result = refresh(self._settings.index, self._settings, _teller(progress))
+        result = refresh(self._settings.folder, self._settings, _teller(progress))
         return self._after(result, search, number)
 
 

@@ -293,7 +293,7 @@ class _Rating:
             return gr.Group(visible=False), gr.skip()
         try:
             thanks = store_feedback(
-                self._settings.index,
+                self._settings.folder,
                 Rated(
                     question=question,
                     history=tuple((q, _spoken(one)) for q, one in said[:-1]),

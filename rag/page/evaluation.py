@@ -204,7 +204,7 @@ def zip_run(index: Path, name: str | None, to: Path) -> Path:
 
 def build_evaluation(assistant: Assistant, settings: Settings) -> None:
     """The parts of the tab and what they do. Call inside the tab."""
-    _Tab(assistant, settings.index)
+    _Tab(assistant, settings.folder)
 
 
 class _Tab:

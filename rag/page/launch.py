@@ -27,6 +27,8 @@ def launch(settings: Settings) -> None:
     try:
         assistant = Assistant.open(settings.index, settings=settings)
     except IndexNotFoundError:
+        if isinstance(settings.index, str):
+            raise
         from rag.index.build import build_index
 
         print(f"Building the index from {settings.corpus} …", flush=True)

@@ -11,12 +11,9 @@ from typing import Protocol
 
 import numpy as np
 
-from rag.datatypes import Attribution, Hit, IndexMismatchError, Span
-from rag.index.manifest import reader_folder
-from rag.index.opened import OpenIndex
-from rag.models.embed import model_folder
-from rag.models.span_network import LightSpanNetwork, network_sha256
-from rag.settings import PACKAGED_MODEL, Settings
+from rag.datatypes import Attribution, Hit, Span
+from rag.index.index import Index
+from rag.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ class Reader(Protocol):
         ...
 
 
-def open_reader(index: OpenIndex, settings: Settings) -> Reader:
+def open_reader(index: Index, settings: Settings) -> Reader:
     """The reader that the settings name, over an open index.
 
     Raises:
@@ -76,30 +73,11 @@ def open_reader(index: OpenIndex, settings: Settings) -> Reader:
     if settings.reader == "sentences":
         from rag.reader.sentences import SentenceReader
 
-        return SentenceReader(index.encoder)
+        return SentenceReader(index.networks.encoder)
     from rag.reader.spans import SpanReader
 
     if settings.reader != "spans":
         from rag.models.qa_model import QAModelNetwork
 
         return SpanReader(QAModelNetwork(settings.reader))
-    return SpanReader(open_network(index))
-
-
-def open_network(index: OpenIndex) -> LightSpanNetwork:
-    """The packaged network in the form that was prepared for an index.
-
-    Raises:
-        IndexMismatchError, ModelUnavailableError: As for ``open_reader``.
-    """
-    sha256 = network_sha256()
-    info = index.manifest.reader
-    if info is None or info.sha256 != sha256:
-        raise IndexMismatchError(
-            f"the index in {index.folder} was prepared for another reader; run python -m rag index."
-        )
-    return LightSpanNetwork(
-        reader_folder(index.folder, sha256),
-        model_folder(PACKAGED_MODEL) / "tokenizer.json",
-        light_sha256=info.light_sha256,
-    )
+    return SpanReader(index.networks.reader)

@@ -2,14 +2,14 @@
 
     make bench                       (or python tests/benchmarks/bench.py [--only PART])
 
-Parts: ``seeds`` (needs nothing), ``page`` (needs Chromium), ``sentences``, ``reader``,
-``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``news`` and
-``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they
+Parts: ``seeds`` and ``profile`` (need nothing), ``page`` (needs Chromium), ``sentences``,
+``reader``, ``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``growth``,
+``serving``, ``remote`` (needs PostgreSQL, too), ``news`` and ``retrieval`` (need the data folder:
+``../shared/data``, or the one named by RAG_BENCH_DATA; they
 say so where it is missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are
-wall-clock on this machine; peers run in the same run. ``news`` and ``lookup`` take about half an
-hour each,
-``retrieval``, which compares with peers on each of ``--collections``, up to an hour. What is
-finished is written at once.
+wall-clock on this machine; peers run in the same run. ``news``, ``lookup`` and ``serving`` take about
+half an hour each, ``growth`` one, and ``retrieval``, which compares with peers on each of
+``--collections``, up to one. What is finished is written at once.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ from pathlib import Path
 import bench_collections
 import bench_conversation
 import bench_disagree
+import bench_growth
 import bench_model
+import bench_profile
 import bench_sentences
+import bench_serving
 import bench_speech
 import readme
 
@@ -118,6 +121,12 @@ def measure_lookup(data: Path) -> dict[str, object]:
     import bench_lookup  # which imports this module
 
     return bench_lookup.measure(data)
+
+
+def measure_remote(data: Path) -> dict[str, object]:
+    import bench_remote  # which imports this module
+
+    return bench_remote.measure(data)
 
 
 def news_questions(articles: list[dict[str, str]], count: int) -> list[str]:
@@ -230,10 +239,13 @@ def main() -> None:
         "conversation": bench_conversation.measure,
         "model": bench_model.measure,
         "lookup": measure_lookup,
+        "growth": bench_growth.measure,
+        "serving": bench_serving.measure_news,
+        "remote": measure_remote,
         "news": lambda data: bench_news(data, options.articles),
     }
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", choices=("seeds", "page", *parts, "retrieval"))
+    parser.add_argument("--only", choices=("seeds", "profile", "page", *parts, "retrieval"))
     parser.add_argument("--articles", type=int, help="news: only so many, drawn at random")
     parser.add_argument(
         "--collections",
@@ -253,6 +265,8 @@ def main() -> None:
     data = data_folder()
     if only in (None, "seeds"):
         record(bench_seeds(), "seeds")
+    if only in (None, "profile"):
+        record(bench_profile.measure(ROOT / "index"), "profile")
     if only in (None, "page"):
         import bench_page
 

@@ -28,11 +28,11 @@ from rag.datatypes import Article, Hit, Passage
 from rag.evaluation.abstention import answered_at_risk
 from rag.evaluation.answers import exact_match, stands_in, token_f1
 from rag.evaluation.intervals import interval
+from rag.index.filter import Filter
 from rag.index.opened import OpenIndex
 from rag.models.embed import model_folder
 from rag.reader import Reader, Reading, open_reader
 from rag.reader.datasets import held_back, read_squad_form
-from rag.retrieve.filter import Filter
 from rag.retrieve.search import search
 from rag.settings import PACKAGED_MODEL, Settings, load_settings
 
@@ -148,7 +148,7 @@ def _read(
     index: OpenIndex, reader: Reader, question: str, passages: Sequence[Passage]
 ) -> list[Reading]:
     """Given passages read as if retrieved, ranked by nearness."""
-    vector, *others = index.encoder.encode([question, *(p.span.text for p in passages)])
+    vector, *others = index.networks.encoder.encode([question, *(p.span.text for p in passages)])
     nearness = [float(other @ vector) for other in others]
     order = sorted(range(len(passages)), key=lambda i: -nearness[i])
     hits = [
@@ -187,7 +187,7 @@ def open_retrieval(
     whole: list[Asked] = []
     without: list[Asked] = []
     for question in collection.questions[:LIMIT]:
-        vector = index.encoder.encode([question.text])[0]
+        vector = index.networks.encoder.encode([question.text])[0]
         hits = search(index, question.text, vector, k=3 * k, filter=Filter())
         found.append(hits[0].passage.span.doc_id in question.relevant)
         articles.append(question.id.split("#")[0])
@@ -251,14 +251,15 @@ def reading_time(
     index: OpenIndex, reader: Reader, collection: bench_collections.Collection
 ) -> dict[str, object]:
     """Milliseconds to read the five and the ten best passages of questions not asked before, the
-    word pieces that the network computes (padding included), and the operations that takes."""
+    word pieces that are read (each passage padded to a multiple of 16), and the operations that
+    takes."""
     pieces = WordPieces(model_folder(PACKAGED_MODEL) / "tokenizer.json")
     results: dict[str, object] = {}
     peak = matrix_rate()
     for k in (5, 10):
         asked = []
         for question in collection.questions[:240]:
-            vector = index.encoder.encode([question.text])[0]
+            vector = index.networks.encoder.encode([question.text])[0]
             hits = search(index, question.text, vector, k=k, filter=Filter())
             asked.append((question.text, vector, hits))
         for one in asked[:120]:  # prepares the kernels of each shape
@@ -268,11 +269,12 @@ def reading_time(
             started = time.perf_counter()
             reader.read(text, vector, hits)
             times.append(time.perf_counter() - started)
-            longest = max(len(p) for p in pieces.spans([hit.passage.span.text for hit in hits]))
-            length = -(-(longest + len(pieces.spans([text])[0]) + 3) // 16) * 16
-            rows.append(len(hits) * length)
+            asked_pieces = len(pieces.spans([text])[0]) + 3
+            passages = pieces.spans([hit.passage.span.text for hit in hits])
+            lengths = [-(-(len(p) + asked_pieces) // 16) * 16 for p in passages]
+            rows.append(sum(lengths))
             # Six layers of 12 × 384² weights, two operations each; attention, both its products.
-            operations.append(len(hits) * length * 6 * (2 * 12 * 384**2 + 4 * 384 * length))
+            operations.append(sum(n * 6 * (2 * 12 * 384**2 + 4 * 384 * n) for n in lengths))
         seconds = statistics.median(times)
         gflop = statistics.median(operations) / 1e9
         results[str(k)] = {

@@ -40,14 +40,14 @@ from rag.answering.phrases import Sorter
 from rag.corpus.chunk import WordPieces, cut_passages
 from rag.datatypes import Hit
 from rag.evaluation.answers import stands_in
+from rag.index.filter import Filter
 from rag.index.opened import OpenIndex
 from rag.models.embed import model_folder
-from rag.reader import open_network, sentences, spans
+from rag.reader import sentences, spans
 from rag.reader.agree import agree
 from rag.reader.datasets import for_calibration, held_back, read_squad_form
 from rag.reader.features import Fitted, Logistic, confidence_features, cut, rivals, with_score
 from rag.reader.near_miss import altered
-from rag.retrieve.filter import Filter
 from rag.retrieve.search import search
 from rag.settings import PACKAGED_MODEL, load_settings
 
@@ -110,9 +110,9 @@ def write_corpus(data: Path, corpus: Path) -> None:
 
 def ask(index, question, history, k):
     """(what is read for, its vector, hits), as the assistant does it."""
-    sorter = Sorter(index.encoder.encode) if history else None
-    understood = understand(question, history, index.postings, sorter)
-    vector = index.encoder.encode([understood.text])[0]
+    sorter = Sorter(index.networks.encoder.encode) if history else None
+    understood = understand(question, history, index.words, sorter)
+    vector = index.networks.encoder.encode([understood.text])[0]
     hits = search(index, understood.text, vector, k=k, filter=Filter())
     return understood.asked, vector, hits
 
@@ -125,7 +125,7 @@ def ask_article(index, article, question, k):
     """The same over one article: most questions on CNN articles presume theirs, and what others
     of them say on the same events is in no label."""
     passages = passages_of(article)
-    vector, *others = index.encoder.encode([question, *(p.span.text for p in passages)])
+    vector, *others = index.networks.encoder.encode([question, *(p.span.text for p in passages)])
     nearness = [float(other @ vector) for other in others]
     order = sorted(range(len(passages)), key=lambda i: -nearness[i])[:k]
     hits = [Hit(passages[i], 1, nearness[i], ("dense",), nearness[i]) for i in order]
@@ -351,8 +351,8 @@ def unfitted(index, settings, names):
     """The reader, good for computing features alone: any weights will do for those."""
     nothing = Fitted(*(Logistic(np.zeros(len(some)), 0.0) for some in names), ())
     if settings.reader == "sentences":
-        return sentences.SentenceReader(index.encoder, nothing)
-    return spans.SpanReader(open_network(index), nothing)
+        return sentences.SentenceReader(index.networks.encoder, nothing)
+    return spans.SpanReader(index.networks.reader, nothing)
 
 
 def write(path: Path, names, fitted: Fitted) -> None:

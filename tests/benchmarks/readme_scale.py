@@ -1,0 +1,100 @@
+"""The README's tables of speed and size: where the time goes, what grows, what many users meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NOT_YET = "Not measured yet."
+
+
+def _table(*rows: tuple[object, ...]) -> list[str]:
+    """Markdown lines; the first row is the heading."""
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return lines
+
+
+def profile(results: dict[str, Any]) -> str:
+    """A cold ask, a warm answer and indexing, stage by stage, beside their limits."""
+    found = results.get("profile")
+    if not found:
+        return NOT_YET
+    limits = found["limits"]
+    cold = [("a cold ask", "seconds, one after the other")]
+    cold += [(stage, f"{seconds:.2f}") for stage, seconds in found["cold_s"].items()]
+    cold.append(
+        (
+            "**the command, whole** (networks load while the rest is imported)",
+            f"**{found['cold_whole_s']:.2f}**",
+        )
+    )
+    warm = [("a warm answer (seeds)", "milliseconds, mean")]
+    warm += [(stage, f"{ms:.1f}") for stage, ms in found["warm_ms"].items()]
+    warm.append(("**whole**", f"**{sum(found['warm_ms'].values()):.1f}**"))
+    lines = [*_table(*cold), "", *_table(*warm), ""]
+    lines.append(
+        f"Limits: the two networks' {limits['form_mb']:.0f} MB are read in "
+        f"{limits['read_forms_s']:.2f} s; the matrix products of a question of 16 word pieces take "
+        f"{limits['question_ms']:.1f} ms and those of five passages of 144 "
+        f"{limits['five_passages_ms']:.0f} ms at the {limits['matrix_gflop_per_s']:,} GFLOP/s that "
+        "a bfloat16 matrix product reaches here."
+    )
+    if indexing := found.get("indexing"):
+        rows = [("indexing", "core seconds for 1,000 passages")]
+        rows += [(stage, f"{seconds:.2f}") for stage, seconds in indexing["stages_s"].items()]
+        lines += ["", *_table(*rows), "", _indexing_limit(indexing, limits)]
+    return "\n".join(lines)
+
+
+def _indexing_limit(indexing: dict[str, Any], limits: dict[str, Any]) -> str:
+    least = indexing["gflop_per_1000"] / limits["matrix_gflop_per_s"]
+    return (
+        f"{indexing['passages']:,} passages of {indexing['articles']:,} articles in "
+        f"{indexing['whole_s']:.0f} s: {indexing['characters_per_s']:,} characters a second. The "
+        f"encoder's matrix products of 1,000 passages take {least:.1f} s at the rate above."
+    )
+
+
+def growth(results: dict[str, Any]) -> str:
+    """One row a size."""
+    found = results.get("growth")
+    if not found:
+        return NOT_YET
+    rows: list[tuple[object, ...]] = [
+        (
+            "passages", "build, s", "peak MB, build", "disk, MB", "first answer, s",
+            "answer, median / 95th percentile, ms", "search alone, ms", "peak MB, answering",
+            "agrees with exact search",
+        )
+    ]  # fmt: skip
+    for size in found["sizes"]:
+        exact = "is exact" if size["exact_search"] else f"{100 * size['agreement']:.1f} %"
+        rows.append(
+            (
+                f"{size['passages']:,}", f"{size['build_s']:,.0f}", f"{size['build_peak_mb']:,}",
+                f"{size['disk_mb']:,}", size["first_s"],
+                f"{size['answer']['median_ms']} / {size['answer']['p95_ms']}",
+                f"{size['search']['median_ms']} / {size['search']['p95_ms']}",
+                f"{size['answer_peak_mb']:,}", exact,
+            )
+        )  # fmt: skip
+    return "\n".join(_table(*rows))
+
+
+def serving(results: dict[str, Any]) -> str:
+    """One who asks, and twenty at once."""
+    found = results.get("serving")
+    if not found:
+        return NOT_YET
+    one, many = found["one"], found["at_once"]
+    where = f"{found['passages']:,} passages of news"
+    return "\n".join(
+        _table(
+            ("who asks", "n", "median, ms", "95th percentile, ms", "aim", "over what"),
+            ("one", one["n"], one["median_ms"], one["p95_ms"], "80 / 160", where),
+            (
+                f"{found['users']} at once, each the next question as soon as the last is answered",
+                many["n"], many["median_ms"], many["p95_ms"], "– / 1,500", "the same",
+            ),
+        )
+    )  # fmt: skip
