@@ -17,7 +17,7 @@ Progress = Callable[[int, int | None], None]
 """Told how many articles have been dealt with, and how many there are if that is known."""
 
 _Item = TypeVar("_Item")
-_BAR = "{desc} {percentage:3.0f}%|{bar}| {postfix}, {remaining} left"
+_BAR = "{desc} {percentage:3.0f}%{postfix}, {remaining} left |{bar}|"
 
 
 def told(
@@ -63,9 +63,8 @@ class Following:
         if progress is True:
             from tqdm import tqdm
 
-            self._bar = tqdm(
-                total=self._bytes, desc="indexing", bar_format=_BAR, leave=False, postfix="reading"
-            )
+            self._bar = tqdm(total=self._bytes, bar_format=_BAR, leave=False, postfix="reading")
+            self._bar.set_description_str("indexing")
 
     def close(self) -> None:
         """Take the bar away."""
@@ -100,7 +99,7 @@ class Following:
     def finishing(self) -> None:
         """All articles are written; what is derived from them all is made."""
         if self._bar is not None:
-            self._bar.set_description("finishing")
+            self._bar.set_description_str("finishing")
 
     def _tell(self, done: int, bytes_read: int) -> None:
         if self._bar is not None:
