@@ -124,7 +124,8 @@ class Collection:
                 properties={_PROPERTY: made},
                 timeout=self._timeout,
             )
-            self._client.create_index(self.name, indexes, timeout=self._timeout)
+            # Over nothing yet, so there is nothing to wait for.
+            self._client.create_index(self.name, indexes, timeout=self._timeout, sync=False)
         self.load()
 
     def load(self) -> None:
