@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pickle import loads
@@ -29,6 +30,7 @@ from rag.index.store import StoreWriter, refusal
 from rag.models.embed import Encoder, find_model
 from rag.settings import Settings
 
+_CONNECT_SECONDS = 10
 Row = dict[str, Any]
 """What goes from stage to stage, a batch: ``records``, pickled (b"" once they are written), and how
 many ``articles``. The last row holds the Changes, and no article."""
@@ -87,6 +89,9 @@ def joined(settings: Settings) -> Iterator[None]:
     was_joined = ray.is_initialized()
     if not was_joined:
         try:
+            if address != "ray":  # Ray itself would try for minutes
+                host, _, port = address.removeprefix("ray://").rpartition(":")
+                socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
             ray.init(
                 None if address == "ray" else address,
                 include_dashboard=False,
