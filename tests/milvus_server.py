@@ -68,7 +68,9 @@ def main() -> None:
                 answer.version = options.version
             return answer
 
-    server = grpc.server(futures.ThreadPoolExecutor(10), interceptors=[Login()])
+    # Milvus allows its clients' keep-alive pings; gRPC by itself hangs up after a few.
+    patient = [("grpc.http2.max_ping_strikes", 0)]
+    server = grpc.server(futures.ThreadPoolExecutor(10), interceptors=[Login()], options=patient)
     database = MilvusLite(options.folder)
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(Servicer(database), server)
     address = "localhost:0"

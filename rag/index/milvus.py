@@ -68,6 +68,7 @@ class Collection:
         self._settings = settings
         self._kind = IndexWriteError if writing else IndexNotFoundError
         self._index_type = ""
+        _check_installed()
         with self._explained():
             self._client = _connect(url, settings)
         try:
@@ -297,17 +298,22 @@ def _words(found: Sequence[str] | Mapping[str, Any]) -> str:
     return text.encode()[:_LONGEST].decode(errors="ignore")
 
 
-def _connect(url: str, settings: Settings) -> Any:
+def _check_installed() -> None:
     # Else gRPC tells of its connections on stderr, and pymilvus of errors that are raised as well.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        from pymilvus import MilvusClient
+        import pymilvus  # noqa: F401
     except ModuleNotFoundError as error:
         raise IndexNotFoundError(
             f"an index in Milvus needs {error.name}, which is not installed; "
             "run pip install 'rag[cluster]'."
         ) from error
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL + 1)
+
+
+def _connect(url: str, settings: Settings) -> Any:
+    from pymilvus import MilvusClient
+
     parts = urlsplit(url)
     if parts.username or parts.password:
         raise IndexNotFoundError(
