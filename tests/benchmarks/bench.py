@@ -3,13 +3,13 @@
     make bench                       (or python tests/benchmarks/bench.py [--only PART])
 
 Parts: ``seeds`` and ``profile`` (need nothing), ``page`` (needs Chromium), ``sentences``,
-``reader``, ``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``growth``,
-``serving``, ``remote`` (needs PostgreSQL, too), ``news`` and ``retrieval`` (need the data folder:
-``../shared/data``, or the one named by RAG_BENCH_DATA; they
-say so where it is missing; of ``retrieval`` the collection ``seeds`` needs nothing). Times are
-wall-clock on this machine; peers run in the same run. ``news``, ``lookup`` and ``serving`` take about
-half an hour each, ``growth`` one, and ``retrieval``, which compares with peers on each of
-``--collections``, up to one. What is finished is written at once.
+``reader``, ``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``indexing``,
+``growth``, ``serving``, ``remote`` (needs PostgreSQL, too), ``news`` and ``retrieval`` (need the
+data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they say so where it is missing;
+of ``retrieval`` the collection ``seeds`` needs nothing). Times are wall-clock on this machine; peers
+run in the same run. ``news``, ``lookup`` and ``serving`` take about half an hour each, ``growth``
+more than one, and ``retrieval``, which compares with peers on each of ``--collections``, up to one.
+What is finished is written at once.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import bench_collections
 import bench_conversation
 import bench_disagree
 import bench_growth
+import bench_indexing
 import bench_model
 import bench_profile
 import bench_sentences
@@ -239,6 +240,7 @@ def main() -> None:
         "conversation": bench_conversation.measure,
         "model": bench_model.measure,
         "lookup": measure_lookup,
+        "indexing": bench_indexing.measure,
         "growth": bench_growth.measure,
         "serving": bench_serving.measure_news,
         "remote": measure_remote,
