@@ -164,6 +164,12 @@ class Collection:
                     timeout=self._timeout,
                 )
 
+    def flush(self) -> None:
+        """Have Milvus put what was written into segments, and index those: until then it goes
+        through it row by row. Call once an ingest, not once a batch."""
+        with self._explained():
+            self._client.flush(self.name, timeout=self._timeout)
+
     def count(self) -> int:
         """Number of passages held."""
         return int(self._query("", "count(*)")[0]["count(*)"])
