@@ -134,6 +134,7 @@ def failure(made: Settings) -> str:
     return line
 
 
+@pytest.mark.timeout(900)  # two answers to each of 267 questions, on a busy machine
 def test_the_whole_question_set_is_answered_as_by_the_embedded_index(
     over_seeds: Settings, remembered: Remembered
 ) -> None:

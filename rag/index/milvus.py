@@ -164,6 +164,12 @@ class Collection:
                     timeout=self._timeout,
                 )
 
+    def flush(self) -> None:
+        """Have Milvus put what was written into segments, and index those: until then it goes
+        through it row by row. Call once an ingest, not once a batch."""
+        with self._explained():
+            self._client.flush(self.name, timeout=self._timeout)
+
     def count(self) -> int:
         """Number of passages held."""
         return int(self._query("", "count(*)")[0]["count(*)"])
@@ -195,8 +201,11 @@ class Collection:
                 found = self._client.describe_index(self.name, "vector", timeout=self._timeout)
             self._index_type = str(found["index_type"])
         k = min(k, _DEEPEST)
-        # What the embedded index looks through, too.
-        breadth = {"HNSW": {"ef": max(400, k)}, "DISKANN": {"search_list": max(400, k)}}
+        breadth = {
+            "HNSW": {"ef": max(400, k)},  # what the embedded index looks through, too
+            "DISKANN": {"search_list": max(400, k)},
+            "IVF_RABITQ": {"nprobe": 128, "refine_k": 3},
+        }
         return self._search(
             np.asarray(vector, np.float32), "vector", k, filter, breadth.get(self._index_type, {})
         )

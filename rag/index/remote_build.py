@@ -259,6 +259,7 @@ def _finish(collection: Collection, store: StoreWriter, reader: Store, changes: 
         store.forget_fact(name)
     store.set_skipped(changes.skipped)
     if changes.counts or changes.before or changes.again or not reader.fact("complete"):
+        collection.flush()
         store.tell_stories()
         store.count_terms()
         store.set_fact("complete", True)
