@@ -19,6 +19,7 @@ from rag.evaluation.compare import compare
 from rag.evaluation.questions import Question, read_questions
 from rag.evaluation.records import read_records
 from rag.evaluation.scores import ALL_MEASURES
+from rag.index.opened import OpenIndex
 from rag.reader.features import load_fitted
 from rag.reader.spans import FEATURES, WEIGHTS
 from rag.settings import load_settings
@@ -174,11 +175,9 @@ def test_a_worsened_pipeline_is_called_worse(remembered, report, worse):
 
 
 def test_dense_retrieval_alone_is_called_worse(assistant, remembered, report, monkeypatch):
-    import rag.retrieve.search as search
-
     # Retrieval alone is judged here: the answers are those of the sound pipeline.
     worsened = OtherSearch(remembered, assistant)
-    monkeypatch.setattr(search, "_lexical", lambda *_: [])
+    monkeypatch.setattr(OpenIndex, "lexical", lambda *_: [])
     found = compare(report.records, rag.evaluate(worsened, SET).records)
     assert found.verdict == "worse"
     assert {d.name for d in found.differences if d.verdict == "worse"} >= {"quote RR"}

@@ -41,6 +41,8 @@ import rag, rag.index.build
 EVENTS = {"open", "os.rename", "os.mkdir", "os.rmdir", "sqlite3.connect"}
 
 def build(job, write):
+    # A shell's background job ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     seen = [0]
     def watch(event, args):
         if event == "socket.connect":

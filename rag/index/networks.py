@@ -65,7 +65,7 @@ class Networks:
     def load(self) -> None:
         """Begin to load both in the background: for who will need them but has other things to do
         first."""
-        threading.Thread(target=self._load, daemon=True).start()
+        threading.Thread(target=self._load).start()  # exit waits: no half-made network
 
     def _load(self) -> None:
         # What cannot be loaded is tried again, and raises, where it is asked for.
