@@ -17,10 +17,9 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -102,19 +101,27 @@ class LightNetwork:
         self.streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self.width = int(compiled.output(0).partial_shape[-1].get_length())
         self._compiled = compiled
-        self._pool = ThreadPoolExecutor(self.streams, thread_name_prefix="network")
-        self._local = threading.local()
 
     def __call__(self, batches: Iterable[tuple[np.ndarray, ...]]) -> list[np.ndarray]:
         """What comes out of each batch of arrays, each of shape (texts, tokens)."""
-        return list(self._pool.map(self._infer, batches))
+        found = []
+        running: deque[tuple[Any, tuple[np.ndarray, ...]]] = deque()
+        for arrays in batches:
+            if len(running) == _IN_FLIGHT:
+                found.append(_output(*running.popleft()))
+            request = self._compiled.create_infer_request()
+            request.start_async(list(arrays), share_inputs=True)
+            running.append((request, arrays))
+        return found + [_output(*one) for one in running]
 
-    def _infer(self, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
-        request = getattr(self._local, "request", None)
-        if request is None:
-            request = self._local.request = self._compiled.create_infer_request()
-        request.infer(list(arrays), share_inputs=True)
-        return np.array(request.get_output_tensor(0).data, dtype=np.float32)
+
+_IN_FLIGHT = 32
+"""Batches handed over at a time: enough that no core waits for Python."""
+
+
+def _output(request: Any, _shared: tuple[np.ndarray, ...]) -> np.ndarray:
+    request.wait()
+    return np.array(request.get_output_tensor(0).data, dtype=np.float32)
 
 
 def load_form(folder: Path, what: str, sha256: str | None = None) -> LightNetwork:
