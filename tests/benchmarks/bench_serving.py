@@ -96,7 +96,11 @@ def measure_news(data: Path) -> dict[str, object]:
         command = [sys.executable, __file__, "--index", str(index)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, object] = json.loads(done.stdout)
-    return found | {"articles": report.articles, "build_s": round(report.seconds)}
+    return found | {
+        "of": "news",
+        "articles": report.articles,
+        "build_s": round(report.seconds),
+    }
 
 
 def write_news(data: Path, corpus: Path) -> None:

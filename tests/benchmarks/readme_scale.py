@@ -87,7 +87,7 @@ def serving(results: dict[str, Any]) -> str:
     if not found:
         return NOT_YET
     one, many = found["one"], found["at_once"]
-    where = f"{found['passages']:,} passages of news"
+    where = f"{found['passages']:,} passages of {found['of']}"
     return "\n".join(
         _table(
             ("who asks", "n", "median, ms", "95th percentile, ms", "aim", "over what"),
