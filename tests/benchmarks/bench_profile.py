@@ -109,7 +109,14 @@ def limits(index: Path) -> dict[str, float]:
     matrix products for a question of 16 word pieces and for five passages of 144."""
     import bench_reader
 
-    forms = [p for folder in ("encoders", "readers") for p in (index / folder).rglob("network.bin")]
+    from rag.index.manifest import encoder_folder, read_manifest, reader_folder
+
+    manifest = read_manifest(index)
+    assert manifest.reader is not None
+    forms = [
+        encoder_folder(index, manifest.embedding.sha256) / "network.bin",
+        reader_folder(index, manifest.reader.sha256) / "network.bin",
+    ]
     seconds = []
     for _ in range(REPEATS):
         started = time.perf_counter()
