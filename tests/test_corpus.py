@@ -225,6 +225,8 @@ def test_running_text_that_begins_with_the_same_word_is_kept(line: str) -> None:
         ("Published on: Sunday, March 30, 2025 10:15 AM", date(2025, 3, 30)),
         ("Updated March 30, 2025 at 10:15 a.m. EST", date(2025, 3, 30)),
         ("On March 30, 2025 he spoke", None),
+        ("30 March, 2025", date(2025, 3, 30)),
+        ("2025/3/30", date(2025, 3, 30)),
         ("March 30, 2025 was a Sunday", None),
         ("February 30, 2025", None),
         ("2025", None),

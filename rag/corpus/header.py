@@ -32,6 +32,11 @@ _DATE_FORMATS = (
     "%Y-%m-%d",
     "%Y/%m/%d",
 )
+_DATE_SHAPE = re.compile(
+    r"\S+\s+\d{1,2},?\s+\d{4}|\d{1,2}\s+\S+\s+\d{4}|\d{4}[-/]\d{1,2}[-/] ?\d{1,2}"
+)
+"""What every form above has: most lines are no dates, and trying ten forms costs more than reading
+the rest of an article's header."""
 _DATE_LABEL = re.compile(
     r"^(?:first\s+)?(?:published|posted|updated|last\s+updated|date)(?:\s+on|\s+at)?\s*:?\s*",
     re.IGNORECASE,
@@ -76,6 +81,8 @@ def parse_date(line: str) -> date | None:
     text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
     if re.match(r"^\d{4}-\d{2}-\d{2}[T ]", text):
         text = text[:10]
+    if not _DATE_SHAPE.fullmatch(text):
+        return None
     for form in _DATE_FORMATS:
         try:
             parsed = datetime.strptime(text, form).date()
