@@ -21,7 +21,6 @@ from rag.answering.locate import locate
 from rag.answering.sides import sides
 from rag.answering.spelling import unheard
 from rag.answering.verify import checked
-from rag.answering.write import worded
 from rag.datatypes import (
     Answer,
     Article,
@@ -256,6 +255,8 @@ class Assistant:
         if model is None:
             yield found
         else:
+            from rag.answering.write import worded
+
             yield from worded(
                 found,
                 evidence.readings,

@@ -361,6 +361,16 @@ class IndexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One finding of ``doctor``; ``mend`` is the command that mends it, empty if all is well."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """What a corpus holds, in numbers.
 

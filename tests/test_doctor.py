@@ -16,7 +16,8 @@ from conftest import TEXTS
 
 import rag
 from rag.__main__ import main
-from rag.index.doctor import Check, examine
+from rag.datatypes import Check
+from rag.index.doctor import examine
 from rag.index.generation import generation_folder
 from rag.index.manifest import encoder_folder, read_manifest
 from rag.index.vectors import Collection

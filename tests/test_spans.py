@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import rag
 from rag.corpus.chunk import WordPieces, cut_passages
-from rag.datatypes import Article, Hit, ModelUnavailableError
-from rag.index.doctor import Check, examine
+from rag.datatypes import Article, Check, Hit, ModelUnavailableError
+from rag.index.doctor import examine
 from rag.models import span_network
 from rag.models.embed import model_folder
 from rag.models.light import load_form

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
 import numpy as np
 
-from rag.datatypes import CorpusError, RagError
+from rag.datatypes import Check, CorpusError, RagError
 from rag.index.manifest import (
     LIBRARIES,
     Manifest,
@@ -29,16 +28,6 @@ from rag.models.span_network import network_sha256
 from rag.settings import Settings
 
 _PROBE_ROWS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding; ``mend`` is the command that mends it, empty if all is well."""
-
-    name: str
-    ok: bool
-    detail: str
-    mend: str = ""
 
 
 def examine(index: Path | str, settings: Settings) -> Iterator[Check]:

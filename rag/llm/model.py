@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from rag.datatypes import ChatModelError, ModelUnavailableError, RagError
-from rag.index.doctor import Check
+from rag.datatypes import ChatModelError, Check, ModelUnavailableError, RagError
 from rag.settings import Settings
 
 if TYPE_CHECKING:
