@@ -4,8 +4,8 @@
 
 Parts: ``seeds`` and ``profile`` (need nothing), ``page`` (needs Chromium), ``sentences``,
 ``reader``, ``speech``, ``disagree``, ``conversation``, ``model``, ``lookup``, ``indexing``,
-``growth``, ``serving``, ``remote`` (needs PostgreSQL, too), ``news`` and ``retrieval`` (need the
-data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they say so where it is missing;
+``versions`` (needs git's history, too), ``growth``, ``serving``, ``remote`` (needs PostgreSQL,
+too), ``news`` and ``retrieval`` (need the data folder: ``../shared/data``, or the one named by RAG_BENCH_DATA; they say so where it is missing;
 of ``retrieval`` the collection ``seeds`` needs nothing). Times are wall-clock on this machine; peers
 run in the same run. ``news``, ``lookup`` and ``serving`` take about half an hour each, ``growth``
 more than one, and ``retrieval``, which compares with peers on each of ``--collections``, up to one.
@@ -38,6 +38,7 @@ import bench_profile
 import bench_sentences
 import bench_serving
 import bench_speech
+import bench_versions
 import readme
 
 import rag
@@ -241,6 +242,7 @@ def main() -> None:
         "model": bench_model.measure,
         "lookup": measure_lookup,
         "indexing": bench_indexing.measure,
+        "versions": bench_versions.measure,
         "growth": bench_growth.measure,
         "serving": bench_serving.measure_news,
         "remote": measure_remote,

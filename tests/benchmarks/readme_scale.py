@@ -52,7 +52,36 @@ def profile(results: dict[str, Any]) -> str:
             f"In turns, {indexing['articles']} articles of news, {indexing['characters']:,} "
             f"characters, whole processes: {indexing['ratio']} times as many (aim: 5).",
         ]
+        if "stages" in indexing:
+            lines += ["", *_indexing_stages(indexing)]
+    if versions := results.get("versions", {}).get("now"):
+        lines += ["", *_versions(results["versions"]["before"], versions)]
     return "\n".join(lines)
+
+
+def _indexing_stages(found: dict[str, Any]) -> list[str]:
+    rows: list[tuple[object, ...]] = [
+        ("indexing, one stage after the other", "seconds", "seconds of all cores")
+    ]
+    rows += [(stage, took["s"], took["core_s"]) for stage, took in found["stages"].items()]
+    whole = [
+        round(sum(took[key] for took in found["stages"].values()), 1) for key in ("s", "core_s")
+    ]
+    rows.append(("**sum** (a build encodes beside the rest)", *(f"**{value}**" for value in whole)))
+    limit = (
+        f"The same articles, {found['passages']:,} passages. Limit: the matrix products of encoding "
+        f"take {found['encode_limit_s']} s at the rate of a bfloat16 matrix product then."
+    )
+    return [*_table(*rows), "", limit]
+
+
+def _versions(before: dict[str, float], now: dict[str, float]) -> list[str]:
+    return _table(
+        ("in turns", "before speed was worked on", "now"),
+        ("cold `ask`, seeds, s", *(f"{one['cold_s']:.2f}" for one in (before, now))),
+        ("warm answer, seeds, median ms", *(f"{one['warm_ms']:.1f}" for one in (before, now))),
+        ("indexing 400 articles of news, s", *(f"{one['index_s']:.1f}" for one in (before, now))),
+    )
 
 
 def growth(results: dict[str, Any]) -> str:
