@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.index import english
-from rag.index.english import known_stem, term_weight, word_counts
+from rag.index.english import known_stem, term_weight, word_count, words_beginning
 from rag.index.lexical import STOPWORDS, Postings, stem, terms, words
 
 
@@ -136,11 +137,36 @@ def test_a_query_without_a_known_term_scores_nothing(query: str) -> None:
 # --- how common words are ----------------------------------------------------------------------
 
 
+def listed(file: Path) -> dict[str, int]:
+    """A table, read plainly."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return {name: int(count) for name, count in (line.split("\t") for line in lines)}
+
+
+COUNTS = {word: n for word, n in listed(english._WORDS).items() if word != "#articles"}
+
+
 def test_the_weight_of_a_term_is_that_of_all_words_with_its_stem() -> None:
-    counts = word_counts()
-    count = sum(n for word, n in counts.items() if stem(word) == "weapon")
-    assert count > counts["weapon"] > 0
+    count = sum(n for word, n in COUNTS.items() if stem(word) == "weapon")
+    assert count > COUNTS["weapon"] > 0
     assert term_weight("weapon") == pytest.approx(math.log(1 + 5948 / (count + 0.5)))
+
+
+def test_every_word_is_found_in_the_tables_and_no_other() -> None:
+    assert len(COUNTS) > 40_000
+    assert {word: word_count(word) for word in COUNTS} == COUNTS
+    for word in COUNTS:
+        for other in (word + "~", word[:-1] + "\t", " " + word):
+            assert word_count(other) == 0
+    assert word_count("") == word_count("\U0010ffff") == 0
+    assert words_beginning("q") == {word: n for word, n in COUNTS.items() if word[0] == "q"}
+
+
+def test_the_table_of_stems_sums_the_words_of_each() -> None:
+    sums: Counter[str] = Counter()
+    for word, count in COUNTS.items():
+        sums[stem(word)] += count
+    assert listed(english._STEMS) == sums
 
 
 def test_an_unseen_term_weighs_as_much_as_the_rarest_can() -> None:
@@ -149,7 +175,7 @@ def test_an_unseen_term_weighs_as_much_as_the_rarest_can() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.sampled_from(sorted(word_counts())))
+@given(st.sampled_from(sorted(COUNTS)))
 def test_weights_lie_between_their_floor_and_that_of_an_unseen_term(word: str) -> None:
     assert known_stem(stem(word))
     assert 0.3 <= term_weight(stem(word)) < math.log(5949)
@@ -157,9 +183,3 @@ def test_weights_lie_between_their_floor_and_that_of_an_unseen_term(word: str) -
 
 def test_stop_words_are_folded_as_words_are() -> None:
     assert all(words(word) == [word] for word in STOPWORDS)
-
-
-def test_the_table_of_english_has_the_stems_of_its_words():
-    lines = english._TABLE.read_text(encoding="utf-8").splitlines()[1:]
-    assert all(stem(word) == term for word, _, term in (line.split("\t") for line in lines))
-    assert len(lines) > 40_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 
-from rag.index.english import known_stem, term_weight, word_counts
+from rag.index.english import known_stem, term_weight, word_count, words_beginning
 from rag.index.index import Words
 from rag.index.lexical import STOPWORDS, stem, words
 
@@ -24,12 +24,11 @@ def mend(question: str, corpus: Words) -> tuple[str, tuple[str, ...]]:
     """
     from rapidfuzz.distance import OSA
 
-    known = word_counts()
     notes = []
     mended = question
     for match in reversed(list(re.finditer(r"[^\W\d_]{4,}", question))):
         word = match.group().lower()
-        if not word.isascii() or word in known or corpus.document_frequency(stem(word)):
+        if not word.isascii() or word_count(word) or corpus.document_frequency(stem(word)):
             continue
         limit = 2 if len(word) >= 7 else 1
         terms = set(corpus.vocabulary(word[0]))
@@ -37,10 +36,10 @@ def mend(question: str, corpus: Words) -> tuple[str, tuple[str, ...]]:
             (
                 OSA.distance(word, candidate),
                 stem(candidate) not in terms,
-                -known.get(candidate, 0),
+                -word_count(candidate),
                 candidate,
             )
-            for candidate in _candidates(word, terms, known, limit)
+            for candidate in _candidates(word, terms, limit)
             if OSA.distance(word, candidate, score_cutoff=limit) <= limit
         )
         if ranked:
@@ -65,14 +64,15 @@ def unheard(question: str, corpus: Words) -> tuple[str, ...]:
     return tuple(missing.values())
 
 
-def _candidates(word: str, terms: Set[str], known: dict[str, int], limit: int) -> Iterator[str]:
+def _candidates(word: str, terms: Set[str], limit: int) -> Iterator[str]:
     """Words of like length that the corpus uses, or that every text uses. The corpus' own
     ``terms`` are stems; those that no known word has are mostly names, which stand for
     themselves."""
 
     def alike(other: str) -> bool:
-        return other[:1] == word[0] and abs(len(other) - len(word)) <= limit
+        return abs(len(other) - len(word)) <= limit
 
+    known = words_beginning(word[0])
     for other, count in known.items():
         if alike(other) and (count >= _COMMON or stem(other) in terms):
             yield other
