@@ -73,7 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("rag: interrupted", file=sys.stderr)
+        goes_on = "; the same command goes on from here" if options.run is _index else ""
+        print(f"rag: interrupted{goes_on}", file=sys.stderr)
         return 130
 
 
