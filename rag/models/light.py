@@ -161,7 +161,12 @@ def load_form(folder: Path, what: str, sha256: str | None = None) -> LightNetwor
         raise ModelUnavailableError(
             f"the {what} in {folder} cannot be loaded ({error}); {again}."
         ) from error
-    return LightNetwork(compiled)
+    network = LightNetwork(compiled)
+    # Each core prepares itself at its first batch, a tenth of a second: here, where a question may
+    # not be waiting yet.
+    some = np.ones((1, 16), dtype=np.int64)
+    network([(some,) * len(compiled.inputs)] * network.streams)
+    return network
 
 
 @functools.lru_cache(maxsize=2)
