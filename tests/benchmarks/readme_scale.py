@@ -54,8 +54,8 @@ def profile(results: dict[str, Any]) -> str:
         ]
         if "stages" in indexing:
             lines += ["", *_indexing_stages(indexing)]
-    if versions := results.get("versions", {}).get("now"):
-        lines += ["", *_versions(results["versions"]["before"], versions)]
+    if "now" in (versions := results.get("versions", {})):
+        lines += ["", *_versions(versions)]
     return "\n".join(lines)
 
 
@@ -75,12 +75,16 @@ def _indexing_stages(found: dict[str, Any]) -> list[str]:
     return [*_table(*rows), "", limit]
 
 
-def _versions(before: dict[str, float], now: dict[str, float]) -> list[str]:
+def _versions(found: dict[str, Any]) -> list[str]:
+    before, now, articles = found["before"], found["now"], found["articles"]
     return _table(
         ("in turns", "before speed was worked on", "now"),
         ("cold `ask`, seeds, s", *(f"{one['cold_s']:.2f}" for one in (before, now))),
         ("warm answer, seeds, median ms", *(f"{one['warm_ms']:.1f}" for one in (before, now))),
-        ("indexing 400 articles of news, s", *(f"{one['index_s']:.1f}" for one in (before, now))),
+        (
+            f"indexing {articles} articles of news, s",
+            *(f"{one['index_s']:.1f}" for one in (before, now)),
+        ),
     )
 
 
