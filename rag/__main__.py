@@ -206,7 +206,7 @@ def _open(settings: Settings) -> Assistant:
         from rag.index.networks import networks_of
 
         networks = networks_of(settings.index, read_manifest(settings.index))
-        networks.load()
+        networks.load(reader=settings.reader == "spans")
     from rag.assistant import Assistant
 
     return Assistant(settings.index, settings, networks=networks)

@@ -62,15 +62,18 @@ class Networks:
                 self._reader = self._load_reader()
             return self._reader
 
-    def load(self) -> None:
-        """Begin to load both in the background: for who will need them but has other things to do
-        first."""
-        threading.Thread(target=self._load).start()  # exit waits: no half-made network
+    def load(self, *, reader: bool) -> None:
+        """Begin to load the encoder, and the ``reader``, in the background: for who will need them
+        but has other things to do first."""
+        # No daemon: exit waits, or it would meet a half-made network.
+        threading.Thread(target=self._load, args=(reader,)).start()
 
-    def _load(self) -> None:
+    def _load(self, reader: bool) -> None:
         # What cannot be loaded is tried again, and raises, where it is asked for.
         with contextlib.suppress(RagError):
-            _ = self.encoder, self.reader
+            _ = self.encoder
+            if reader:
+                _ = self.reader
 
 
 def networks_of(folder: Path, manifest: Manifest) -> Networks:
