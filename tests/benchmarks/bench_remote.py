@@ -31,7 +31,7 @@ _SEED = 3
 
 def measure(data: Path, articles: int | None = None) -> dict[str, Any]:
     """Articles a second into each, answer times, and how many questions get the same citations
-    (``agreement``) and the same first passages (``same_first_5``)."""
+    (``agreement``) and the same first passages (``same_first_5``); what differs, to be looked into."""
     if not postgres.FOUND:
         return {"skipped": postgres.WHY_NOT}
     packed = data / "eval" / "realtimeqa_2022.articles.jsonl.gz"
@@ -67,6 +67,11 @@ def measure(data: Path, articles: int | None = None) -> dict[str, Any]:
         "questions": len(questions),
         "agreement": share(here, there),
         "same_first_5": share(first_here, first_there),
+        "differing": [
+            {"question": question, "embedded": one, "remote": other}
+            for question, one, other in zip(questions, here, there, strict=True)
+            if one != other
+        ],
     }
 
 
