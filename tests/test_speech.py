@@ -204,6 +204,11 @@ def test_an_outlet_that_was_told_or_reports_is_via():
     assert reported.via == "The Guardian"
 
 
+def test_a_title_alone_at_the_beginning_is_no_name():
+    text = "King’s words move the nation. “We agreed,” Anna Lind said."
+    assert [speech.speaker for speech in read(text)] == ["Anna Lind"]
+
+
 def test_speech_at_wants_more_than_half():
     text = "Anna Lind said that boats run."
     (speech,) = read(text)
@@ -256,7 +261,8 @@ PIECES = st.sampled_from(
     [*"“”‘’'\"«»,.:;—-()\n ", "Khan", "Shafqat Ali Khan", "said", "says", "he", "She", "who",
      "according to", "told", "Reuters", "that", "the spokesperson", "claimed by", "has", "and",
      "weapons", "are", "old", "The Way", "@lind", "U.S.", "塔利班", "قال", "\x00", "\x01", "ﬁ",
-     "made it clear", "noting", "in", "Monday", "a statement", "’s", "1,000"]
+     "made it clear", "noting", "in", "Monday", "a statement", "’s", "1,000", "King", "President",
+     "Dr", "Prince Harry", "King’s"]
 )  # fmt: skip
 ODD = st.lists(PIECES, max_size=40).map(" ".join) | st.lists(PIECES, max_size=40).map("".join)
 

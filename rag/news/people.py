@@ -316,6 +316,6 @@ def _without_titles(words: Sequence[Word], first: int, last: int) -> Part:
     rest = run[title + 1 :]
     if not lexicon.ORGANISATION.isdisjoint(rest):
         return first, last
-    if len(rest) == 1 and run[title] in lexicon.ROYAL:
+    if title >= 0 and len(rest) == 1 and run[title] in lexicon.ROYAL:
         return first + title, last
     return last - len(rest), last
