@@ -79,7 +79,7 @@ def test_all_is_well(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "article store",
         "Chroma",
         "BM25 and arrays",
-        "exact-search vectors",
+        "vectors",
         "question encoder",
     ]
     assert ("reader" in {check.name for check in found}) == (load_settings().reader == "spans")
@@ -175,7 +175,7 @@ def test_vectors_of_other_passages(index: Path) -> None:
     path = current(index) / "vectors.npy"
     np.save(path, np.load(path)[::-1])
     failing = the_failing(index)
-    assert failing.name == "exact-search vectors"
+    assert failing.name == "vectors"
 
 
 def test_altered_and_missing_encoder(index: Path) -> None:

@@ -85,7 +85,6 @@ def found(hits: list[rag.Hit]) -> set[str]:
 
 
 def test_exact_search_is_brute_force(seeds: OpenIndex) -> None:
-    assert seeds.rows.vectors is not None
     for question in questions(40):
         vector = seeds.networks.encoder.encode([question])[0]
         oracle = brute_force(seeds, vector)
@@ -107,7 +106,7 @@ def test_hnsw_finds_nearly_the_same_on_the_seeds(
     rag.build_index(SEEDS, folder, settings=settings)
     approximate = OpenIndex(folder, settings)
     try:
-        assert approximate.rows.vectors is None
+        assert approximate.rows.vectors.dtype == np.float16
         same = 0
         for question in questions(40):
             vector = seeds.networks.encoder.encode([question])[0]
@@ -292,3 +291,60 @@ def test_deleting_unknown_passages_from_chroma_is_harmless(tmp_path: Path) -> No
         assert (collection.count(), collection.ids()) == (0, set())
     finally:
         collection.close()
+
+
+# --- dense search under a filter, over an index that is searched by HNSW ------------------------
+
+
+@pytest.fixture(scope="module")
+def matches(seeds_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of 300 reports of matches in one outlet and 100 on the tobacco duty in another, over
+    forty days, with 16-bit vectors."""
+    folder = tmp_path_factory.mktemp("matches")
+    records = [
+        {"text": f"Rovers beat United {n}-{n % 7} in match {n}.", "outlet": "Sport"}
+        for n in range(300)
+    ] + [
+        {"text": f"The tobacco duty rose to {n} pence in year {n}.", "outlet": "Gazette"}
+        for n in range(100)
+    ]
+    lines = (
+        json.dumps({"id": str(n), "title": "News", "published": f"2024-0{n % 4 + 1}-{n % 10 + 1:02}"} | one)
+        for n, one in enumerate(records)
+    )  # fmt: skip
+    (folder / "news.jsonl").write_text("\n".join(lines))
+    index = link_networks(seeds_index, folder / "index")
+    rag.build_index(folder / "news.jsonl", index, settings=load_settings(exact_search_limit=0))
+    return index
+
+
+@pytest.mark.parametrize("limit", [0, 50, 1_000])
+@pytest.mark.parametrize(
+    "filter",
+    [
+        Filter(),
+        Filter(outlets=frozenset({"gazette"})),
+        Filter(outlets=frozenset({"Sport"}), published_from=date(2024, 3, 1)),
+        Filter(published_from=date(2024, 2, 2), published_to=date(2024, 2, 2)),
+        Filter(published_from=date(2025, 1, 1)),
+        Filter(outlets=frozenset({"Herald"})),
+    ],
+)
+def test_dense_search_under_a_filter_is_brute_force_over_what_passes(
+    matches: Path, limit: int, filter: Filter
+) -> None:
+    index = OpenIndex(matches, load_settings(exact_search_limit=limit))
+    try:
+        passing = index.rows.mask(filter.outlets, filter.published_from, filter.published_to)
+        passes = np.ones(400, dtype=bool) if passing is None else passing
+        for question in ("Who won the match?", "How high is the tobacco duty?"):
+            vector = index.networks.encoder.encode([question])[0]
+            oracle = brute_force(index, vector)
+            cosines = np.array([oracle[p.passage_id] for p in index.passages(range(400)).values()])
+            best = np.sort(cosines[passes])[::-1][:20]
+            found = index.dense(vector, 20, filter)
+            assert passes[list(found)].all()
+            assert list(found.values()) == pytest.approx(list(best), abs=2e-3)
+            assert list(found.values()) == pytest.approx(list(cosines[list(found)]), abs=1e-3)
+    finally:
+        index.close()

@@ -253,14 +253,14 @@ class Build:
         with closing(Store(self._folder / "store.sqlite")) as store:
             postings = Postings.build(row[4] for row in store.passage_rows())
             postings.save(self._folder / "bm25")
-            exact = postings.size <= self._settings.exact_search_limit
-            write_rows(self._folder, store, collection if exact else None)
             held = collection.count()
-        if held != postings.size:
-            raise IndexWriteError(
-                f"Chroma holds {held} passages, the store {postings.size}; "
-                "run python -m rag index again."
-            )
+            if held != postings.size:
+                raise IndexWriteError(
+                    f"Chroma holds {held} passages, the store {postings.size}; "
+                    "run python -m rag index again."
+                )
+            halved = held > self._settings.exact_search_limit
+            write_rows(self._folder, store, collection, halved=halved)
         manifest = Manifest(
             format=FORMAT,
             generation=self._generation,
@@ -272,7 +272,6 @@ class Build:
             libraries=library_versions(),
             articles=self.articles,
             passages=postings.size,
-            exact_search=exact,
         )
         collection.close()
         self._collection = None

@@ -170,11 +170,11 @@ def _examine_open(
         else "rows differ from the store",
         "" if aligned else anew,
     )
-    if sound and aligned and rows.vectors is not None and len(numbers):
+    if sound and aligned and len(numbers):
         cosine = _least_cosine(opened)
         fits = cosine >= MIN_COSINE
         yield Check(
-            "exact-search vectors",
+            "vectors",
             fits,
             f"agree with Chroma (least cosine {cosine:.6f})",
             "" if fits else anew,
@@ -224,8 +224,7 @@ def _check_other_reader(name: str) -> Check:
 
 def _least_cosine(opened: OpenIndex) -> float:
     """Between the arrays' vectors and Chroma's, over a few passages."""
-    assert opened.rows.vectors is not None
     ids, vectors = next(iter(opened.collection.vectors()))
     rows = opened.find(ids[:_PROBE_ROWS])
-    own = opened.rows.vectors[rows]
+    own = opened.rows.vectors[rows].astype(np.float32)
     return float(np.min((own * vectors[:_PROBE_ROWS]).sum(axis=1)))

@@ -17,7 +17,7 @@ from rag.corpus.chunk import CHUNKER_VERSION, TITLE_TOKENS
 from rag.datatypes import IndexMismatchError, IndexNotFoundError
 from rag.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when the store, the arrays or the manifest change shape."""
 LIBRARIES = (
     "chromadb", "bm25s", "PyStemmer", "nupunkt", "openvino", "sentence-transformers", "datasketch"
@@ -69,7 +69,6 @@ class Manifest(Part):
     libraries: dict[str, str]
     articles: int
     passages: int
-    exact_search: bool
 
 
 def encoder_folder(index: Path, sha256: str) -> Path:

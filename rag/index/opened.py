@@ -1,18 +1,19 @@
 """The embedded index, open for reading: one generation of it, pinned until closed.
 
-Dense search is exact over a memory-mapped matrix for small collections and Chroma's HNSW beyond.
+Dense search is exact over a memory-mapped matrix where few passages are to be searched (a small
+collection, or what a narrow filter lets through), and Chroma's HNSW beyond.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import sqlite3
 import threading
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,9 +26,11 @@ from rag.index.manifest import check_fits, read_manifest
 from rag.index.networks import Networks, networks_of
 from rag.index.rows import Rows, load_rows
 from rag.index.store import Store
-from rag.index.vectors import Collection, day_number
+from rag.index.vectors import Collection
 from rag.settings import Settings
 
+_MOST_FETCHED = 16_000
+"""Of Chroma's nearest, so many at most are looked through for those that a filter lets through."""
 _MASKS = 8
 """Of so many filters it is remembered what they let through: one question searches several times."""
 
@@ -68,6 +71,7 @@ class OpenIndex:
         self.networks = networks if networks and networks.models == made.models else made
         self._collection: Collection | None = None
         self._load_lock = threading.Lock()
+        self._exact_limit = settings.exact_search_limit
         self._mask = functools.lru_cache(maxsize=_MASKS)(self.rows.mask)
 
     @property
@@ -80,20 +84,42 @@ class OpenIndex:
 
     def dense(self, vector: np.ndarray, depth: int, filter: Filter) -> dict[Key, float]:
         """Rows nearest to a vector, best first, each with its cosine."""
-        if len(self.rows.passage) == 0:
+        size = len(self.rows.passage)
+        passing = self._passing(filter)
+        count = size if passing is None else int(np.count_nonzero(passing))
+        if count == 0:
             return {}
-        if self.rows.vectors is not None:
-            cosines = np.asarray(self.rows.vectors @ vector)
-            passing = self._passing(filter)
-            if passing is not None:
-                cosines = np.where(passing, cosines, -np.inf)
-            best = _top(cosines, depth)
-            return {int(row): float(cosines[row]) for row in best if np.isfinite(cosines[row])}
-        if filter.outlets is not None and not self.rows.codes(filter.outlets):
-            return {}
-        found = self.collection.nearest(vector, depth, self._where(filter))
-        numbers = self.find([passage_id for passage_id, _ in found])
-        return {int(row): cosine for row, (_, cosine) in zip(numbers, found, strict=True)}
+        if count <= self._exact_limit:
+            return self._exact(vector, depth, passing)
+        # A filter that lets through a tenth of the passages leaves about a tenth of the nearest.
+        wanted = math.ceil(depth * size / count)
+        while True:
+            found = self._nearest(vector, wanted, passing)
+            if len(found) >= depth or wanted >= min(size, _MOST_FETCHED):
+                return dict(found[:depth])
+            wanted = min(2 * wanted, size, _MOST_FETCHED)
+
+    def _exact(
+        self, vector: np.ndarray, depth: int, passing: np.ndarray | None
+    ) -> dict[Key, float]:
+        if passing is None:
+            cosines = np.asarray(self.rows.vectors, dtype=np.float32) @ vector
+            return {int(row): float(cosines[row]) for row in _top(cosines, depth)}
+        rows = np.flatnonzero(passing)
+        cosines = self.rows.vectors[rows].astype(np.float32, copy=False) @ vector
+        return {int(rows[at]): float(cosines[at]) for at in _top(cosines, depth)}
+
+    def _nearest(
+        self, vector: np.ndarray, wanted: int, passing: np.ndarray | None
+    ) -> list[tuple[Key, float]]:
+        """Those of Chroma's nearest that pass, best first."""
+        found = self.collection.nearest(vector, wanted)
+        rows = self.find([passage_id for passage_id, _ in found])
+        return [
+            (int(row), cosine)
+            for row, (_, cosine) in zip(rows, found, strict=True)
+            if passing is None or passing[row]
+        ]
 
     def lexical(self, query: str, depth: int, filter: Filter) -> list[Key]:
         """Rows best by BM25, best first."""
@@ -129,20 +155,6 @@ class OpenIndex:
 
     def _passing(self, filter: Filter) -> np.ndarray | None:
         return self._mask(filter.outlets, filter.published_from, filter.published_to)
-
-    def _where(self, filter: Filter) -> dict[str, Any] | None:
-        """The filter in Chroma's terms."""
-        clauses: list[dict[str, Any]] = []
-        if filter.outlets is not None:
-            names = [self.rows.outlets[code] for code in self.rows.codes(filter.outlets)]
-            clauses.append({"outlet": {"$in": names}})
-        if filter.published_from is not None:
-            clauses.append({"published_day": {"$gte": day_number(filter.published_from)}})
-        if filter.published_to is not None:
-            clauses.append({"published_day": {"$lte": day_number(filter.published_to)}})
-        if not clauses:
-            return None
-        return clauses[0] if len(clauses) == 1 else {"$and": clauses}
 
     @property
     def chroma_folder(self) -> Path:

@@ -1,8 +1,9 @@
 """The arrays that make retrieval quick: one row a passage, in the order of their ids.
 
 ``rows.npy`` says which passage, outlet and day a row is; ``outlets.json`` names the outlets;
-``vectors.npy`` holds the vectors of a small collection, for exact search without opening Chroma.
-All are derived from the store and from Chroma.
+``vectors.npy`` holds the vectors, for exact search without Chroma: over all rows of a small
+collection, over those that a narrow filter lets through of a large one. All are derived from the
+store and from Chroma.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
 from rag.index.store import Store
 from rag.index.vectors import Collection, day_number, number_day
@@ -20,18 +22,18 @@ from rag.index.vectors import Collection, day_number, number_day
 _ROW = np.dtype([("passage", "<i8"), ("outlet", "<i4"), ("day", "<i4")])
 NO_OUTLET = -1
 NO_DAY = 0
+_PAGE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Columns over N passages; ``vectors`` has shape (N, dimension), or is None beyond the limit
-    for exact search."""
+    """Columns over N passages; ``vectors`` has shape (N, dimension), float32 or float16."""
 
     passage: np.ndarray
     outlet: np.ndarray
     day: np.ndarray
     outlets: tuple[str, ...]
-    vectors: np.ndarray | None
+    vectors: np.ndarray
 
     def days(self) -> tuple[date, date] | tuple[None, None]:
         """The first and the last day of publication; None, None if no passage has one."""
@@ -67,36 +69,34 @@ class Rows:
         return passing
 
 
-def write_rows(folder: Path, store: Store, collection: Collection | None) -> None:
-    """Write the arrays of a new generation; vectors only if ``collection`` is given."""
+def write_rows(folder: Path, store: Store, collection: Collection, *, halved: bool) -> None:
+    """Write the arrays of a new generation, from a collection that holds the store's passages;
+    ``halved``: vectors in 16 bits, which take half of the room and longer to compute with."""
     codes: dict[str, int] = {}
     records: list[tuple[int, int, int]] = []
-    order: dict[str, int] = {}
+    names: list[str] = []
     for number, passage_id, outlet, published, _ in store.passage_rows():
         code = NO_OUTLET if outlet is None else codes.setdefault(outlet, len(codes))
         day = day_number(date.fromisoformat(published)) if published else NO_DAY
-        order[passage_id] = len(records)
         records.append((number, code, day))
+        names.append(passage_id)
     np.save(folder / "rows.npy", np.array(records, dtype=_ROW))
     (folder / "outlets.json").write_text(json.dumps(list(codes)), encoding="utf-8")
-    if collection is None:
-        return
-    vectors = None
-    for passage_ids, page in collection.vectors():
-        if vectors is None:
-            vectors = np.zeros((len(records), page.shape[1]), dtype=np.float32)
-        vectors[[order[passage_id] for passage_id in passage_ids]] = page
-    np.save(folder / "vectors.npy", vectors if vectors is not None else np.zeros((0, 0), "f4"))
+    width = len(collection.vectors_of(names[:1])[0]) if names else 0
+    shape, kind = (len(names), width), np.float16 if halved else np.float32
+    vectors = open_memmap(folder / "vectors.npy", mode="w+", dtype=kind, shape=shape)
+    for start in range(0, len(names), _PAGE):
+        vectors[start : start + _PAGE] = collection.vectors_of(names[start : start + _PAGE])
+    vectors.flush()
 
 
 def load_rows(folder: Path) -> Rows:
     """Open the arrays of a generation, memory-mapped."""
     records = np.load(folder / "rows.npy", mmap_mode="r")
-    vectors = folder / "vectors.npy"
     return Rows(
         passage=np.ascontiguousarray(records["passage"]),
         outlet=np.ascontiguousarray(records["outlet"]),
         day=np.ascontiguousarray(records["day"]),
         outlets=tuple(json.loads((folder / "outlets.json").read_text(encoding="utf-8"))),
-        vectors=np.load(vectors, mmap_mode="r") if vectors.is_file() else None,
+        vectors=np.load(folder / "vectors.npy", mmap_mode="r"),
     )

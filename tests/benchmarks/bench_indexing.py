@@ -127,7 +127,7 @@ def stages(corpus: Path, prepared: Path) -> dict[str, Any]:
             Postings.build(row[4] for row in store.passage_rows()).save(place / "bm25")
             done("BM25")
             collection = Collection(place / "chroma")
-            write_rows(place, store, collection)
+            write_rows(place, store, collection, halved=False)
             collection.close()
             done("arrays for exact search")
     width = 12 * 384**2
