@@ -29,8 +29,9 @@ from rag.index.store import Store
 from rag.index.vectors import Collection
 from rag.settings import Settings
 
-_MOST_FETCHED = 16_000
-"""Of Chroma's nearest, so many at most are looked through for those that a filter lets through."""
+_FETCHED, _MOST_FETCHED = 2_000, 16_000
+"""So many of Chroma's nearest are looked through for those that a filter lets through, which is
+quicker than an exact search; and so many where too many pass for that."""
 _MASKS = 8
 """Of so many filters it is remembered what they let through: one question searches several times."""
 
@@ -89,15 +90,19 @@ class OpenIndex:
         count = size if passing is None else int(np.count_nonzero(passing))
         if count == 0:
             return {}
-        if count <= self._exact_limit:
+        if size <= self._exact_limit:
             return self._exact(vector, depth, passing)
         # A filter that lets through a tenth of the passages leaves about a tenth of the nearest.
         wanted = math.ceil(depth * size / count)
-        while True:
-            found = self._nearest(vector, wanted, passing)
-            if len(found) >= depth or wanted >= min(size, _MOST_FETCHED):
+        while wanted <= _FETCHED:
+            found = self._nearest(vector, min(wanted, size), passing)
+            if len(found) >= min(depth, count):
                 return dict(found[:depth])
-            wanted = min(2 * wanted, size, _MOST_FETCHED)
+            wanted *= 2
+        if count <= self._exact_limit:
+            return self._exact(vector, depth, passing)
+        found = self._nearest(vector, min(max(depth, _MOST_FETCHED), size), passing)
+        return dict(found[:depth])
 
     def _exact(
         self, vector: np.ndarray, depth: int, passing: np.ndarray | None
