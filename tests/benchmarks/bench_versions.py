@@ -120,8 +120,6 @@ def _step(step: str, folder: Path, news: Path | None) -> Any:
 
 def main() -> None:
     """Print the medians, or do one step."""
-    import bench
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", default=BEFORE)
     parser.add_argument("--data", type=Path)
@@ -132,6 +130,8 @@ def main() -> None:
     if given.step:
         found = _step(given.step, given.folder, given.news)
     else:
+        import bench  # not with the earlier version, which lacks what it imports
+
         found = measure(given.data or bench.data_folder(), given.before)
     print(json.dumps(found))
 
