@@ -27,7 +27,8 @@ _PAGE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Columns over N passages; ``vectors`` has shape (N, dimension), float32 or float16."""
+    """Columns over N passages; ``vectors`` has shape (N, dimension), float32, or float16 where
+    there were too many for exact search over all when they were written."""
 
     passage: np.ndarray
     outlet: np.ndarray

@@ -94,7 +94,8 @@ def _run(root: Path, *arguments: object) -> bytes:
 
 
 def _step(step: str, folder: Path, news: Path | None) -> Any:
-    """Run with one version's ``rag``."""
+    """Run with one version's ``rag``: whatever imports more of it, as ``bench_serving`` does, an
+    earlier one may lack."""
     import rag
 
     if step == "warm":
