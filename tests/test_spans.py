@@ -31,6 +31,8 @@ from rag.models.span_network import (
     build_network,
     joined,
     network_sha256,
+    opening,
+    padded,
     window_starts,
 )
 from rag.reader.spans import SpanReader, tidy
@@ -97,15 +99,14 @@ def test_the_prepared_form_finds_what_the_network_finds(seeds_index):
     texts = [h.passage.span.text for p in sorted(SEEDS.iterdir()) for h in hits_of(p.read_text())]
     same = 0
     for i in range(60):
-        asked = tokenizer.encode(questions[4 * i], add_special_tokens=False).ids
+        start = opening(questions[4 * i], "A title" if i % 2 else "", tokenizer)
         passage = tokenizer.encode(texts[i % len(texts)], add_special_tokens=False).ids
-        ids = np.array([assemble(asked, passage, tokenizer)])
-        mask, kinds = np.ones_like(ids), np.zeros_like(ids)
-        kinds[0, len(asked) + 2 :] = 1
+        window = assemble(start, passage, tokenizer)
+        arrays = padded([window], [len(start)])
         with torch.no_grad():
-            full = network(*(torch.from_numpy(a) for a in (ids, mask, kinds)))[0].numpy()
-        short = light([(ids, mask, kinds)])[0][0]
-        inside = slice(len(asked) + 2, ids.shape[1] - 1)
+            full = network(*map(torch.from_numpy, arrays))[0].numpy()
+        short = light([arrays])[0][0]
+        inside = slice(len(start), len(window) - 1)
         same += best_span(*full[inside].T)[1:] == best_span(*short[inside].T)[1:]
         assert np.abs(full - short).max() < 0.8
     assert same >= 57  # bfloat16 decides a few close calls the other way
@@ -168,10 +169,25 @@ def test_overlapping_windows_become_one_by_the_middle_of_each():
 def test_a_text_longer_than_the_window_is_read_to_its_end(seeds_index):
     filler = "Rain fell on the town and nobody went out that day. " * 40
     text = f"{filler}The bridge was opened in 1932 by Anna Lind."
-    [scores] = packaged(seeds_index).score("Who opened the bridge?", [text])
+    [scores] = packaged(seeds_index).score("Who opened the bridge?", [text], ["A bridge"])
     _, first, last = best_span(scores.starts, scores.ends)
     assert text[scores.offsets[first][0] : scores.offsets[last][1]] == "Anna Lind"
     assert [s for s, _ in scores.offsets] == sorted({s for s, _ in scores.offsets})
+
+
+def test_each_text_is_read_with_its_own_title(seeds_index):
+    network = packaged(seeds_index)
+    texts = ["She opened the bridge in 1932. It rained.", "It cost $12 million, the town said."]
+    titles = ["Anna Lind, engineer", ""]
+    together = network.score("When did Anna Lind open the bridge?", texts, titles)
+    for scores, text, title in zip(together, texts, titles, strict=True):
+        [alone] = network.score("When did Anna Lind open the bridge?", [text], [title])
+        assert scores.offsets == alone.offsets
+        assert next(text[s:e] for s, e in scores.offsets) == text.split()[0]
+        assert np.abs(scores.starts - alone.starts).max() < 0.3  # batches round otherwise
+        assert abs(scores.none - alone.none) < 0.6
+    [untitled] = network.score("When did Anna Lind open the bridge?", texts[:1], [""])
+    assert np.abs(untitled.starts - together[0].starts).max() > 0.5
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +213,12 @@ def test_another_model_reads_with_the_same_offsets(seeds_index, other_model):
     theirs, ours = QAModelNetwork(str(other_model)), packaged(seeds_index)
     texts = [(SEEDS / name).read_text()[:700] for name in sorted(os.listdir(SEEDS))]
     texts.append("Das Café — 12 €. " * 5)
+    untitled = [""] * len(texts)  # such a model reads no titles
     for question in ("Who said it?", "How much is the equipment worth?"):
         for one, other in zip(
-            theirs.score(question, texts), ours.score(question, texts), strict=True
+            theirs.score(question, texts, untitled),
+            ours.score(question, texts, untitled),
+            strict=True,
         ):
             assert one.offsets == other.offsets
             assert np.abs(one.starts - other.starts).max() < 0.8  # 16-bit against 32
@@ -209,7 +228,7 @@ def test_another_model_reads_with_the_same_offsets(seeds_index, other_model):
 def test_another_model_reads_a_long_text_to_its_end(other_model):
     filler = "Rain fell on the town and nobody went out that day. " * 60
     text = f"{filler}The bridge was opened in 1932 by Anna Lind."
-    [scores] = QAModelNetwork(str(other_model)).score("Who opened the bridge?", [text])
+    [scores] = QAModelNetwork(str(other_model)).score("Who opened the bridge?", [text], [""])
     _, first, last = best_span(scores.starts, scores.ends)
     assert text[scores.offsets[first][0] : scores.offsets[last][1]] == "Anna Lind"
 

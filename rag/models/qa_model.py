@@ -68,8 +68,8 @@ class QAModelNetwork:
         self._length = min(_MAX_TOKENS, limit - 2, self._tokenizer.model_max_length)
         self._lock = threading.Lock()
 
-    def score(self, question: str, texts: Sequence[str]) -> list[SpanScores]:
-        """See ``SpanNetwork``."""
+    def score(self, question: str, texts: Sequence[str], titles: Sequence[str]) -> list[SpanScores]:
+        """See ``SpanNetwork``; such models were not trained with titles and do not get them."""
         import torch
 
         if not texts:

@@ -28,11 +28,16 @@ from rag.models.light import (
 
 MAX_TOKENS = 256
 QUESTION_TOKENS = 48
+TITLE_TOKENS = 24
 MAX_ANSWER_TOKENS = 40
 NETWORK = Path(__file__).with_name("reader.safetensors")
 _PROBES = (
-    ("Who signed the treaty?", "The treaty was signed by Anna Lind in Oslo on 3 May 1998."),
-    ("How much did it cost?", "Nobody could say. The bridge, opened in 2004, cost $12 million."),
+    ("Who signed the treaty?", "", "The treaty was signed by Anna Lind in Oslo on 3 May 1998."),
+    (
+        "How much did the bridge cost?",
+        "The new bridge",
+        "Nobody could say. It was opened in 2004 and cost $12 million.",
+    ),
 )
 
 
@@ -63,8 +68,15 @@ class SpanNetwork(Protocol):
     name: str
     sha256: str
 
-    def score(self, question: str, texts: Sequence[str]) -> list[SpanScores]:
-        """The scores of each text, in one call; a long text is read in overlapping windows."""
+    def score(self, question: str, texts: Sequence[str], titles: Sequence[str]) -> list[SpanScores]:
+        """The scores of each text, in one call; a long text is read in overlapping windows.
+
+        Args:
+            question: Standing alone.
+            texts: The passages.
+            titles: Of the article of each, "" for none: says what "he" and "the city" are. No
+                answer is taken from it.
+        """
         ...
 
 
@@ -82,38 +94,42 @@ class LightSpanNetwork:
         self._network = load_form(folder, "reader", light_sha256)
         self._tokenizer = load_tokenizer(tokenizer)
 
-    def score(self, question: str, texts: Sequence[str]) -> list[SpanScores]:
+    def score(self, question: str, texts: Sequence[str], titles: Sequence[str]) -> list[SpanScores]:
         """See ``SpanNetwork``."""
         if not texts:
             return []
-        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION_TOKENS]
+        before = {title: opening(question, title, self._tokenizer) for title in titles}
         contexts = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        room = MAX_TOKENS - len(asked) - 3
-        pieces = [
-            (number, begin)
-            for number, context in enumerate(contexts)
-            for begin in window_starts(len(context.ids), room, _OVERLAP)
-        ]
+        pieces = []
+        for number, (context, title) in enumerate(zip(contexts, titles, strict=True)):
+            room = MAX_TOKENS - len(before[title]) - 1
+            for begin in window_starts(len(context.ids), room, _OVERLAP):
+                own = range(begin, min(begin + room, len(context.ids)))
+                pieces.append((number, own, before[title]))
         windows = [
-            assemble(asked, contexts[number].ids[begin : begin + room], self._tokenizer)
-            for number, begin in pieces
+            assemble(start, contexts[number].ids[own.start : own.stop], self._tokenizer)
+            for number, own, start in pieces
         ]
-        first = len(asked) + 2
+        firsts = [len(start) for _, _, start in pieces]
         found: list[list[SpanScores]] = [[] for _ in texts]
-        for (number, begin), scores in zip(pieces, self._run(windows, first), strict=True):
-            offsets = tuple(contexts[number].offsets[begin : begin + room])
-            own = scores[first : first + len(offsets)]
-            found[number].append(SpanScores(offsets, own[:, 0], own[:, 1], float(scores[0].sum())))
+        for (number, own, start), scores in zip(pieces, self._run(windows, firsts), strict=True):
+            offsets = tuple(contexts[number].offsets[own.start : own.stop])
+            inside = scores[len(start) : len(start) + len(offsets)]
+            none = float(scores[0].sum())
+            found[number].append(SpanScores(offsets, inside[:, 0], inside[:, 1], none))
         return [joined(parts) for parts in found]
 
-    def _run(self, windows: list[list[int]], first: int) -> list[np.ndarray]:
-        """Start and end scores of each window, shape (tokens, 2); the passage begins at token
-        ``first``."""
+    def _run(self, windows: list[list[int]], firsts: list[int]) -> list[np.ndarray]:
+        """Start and end scores of each window, shape (tokens, 2); its passage begins at the token
+        that ``firsts`` names."""
         # Windows of like length share a batch, so that little of it is padding.
         order = sorted(range(len(windows)), key=lambda row: len(windows[row]))
         some = min(_BATCH, -(-len(windows) // self._network.streams))
         groups = [order[start : start + some] for start in range(0, len(order), some)]
-        outputs = self._network(_padded([windows[row] for row in rows], first) for rows in groups)
+        outputs = self._network(
+            padded([windows[row] for row in rows], [firsts[row] for row in rows], _SHAPE_STEP)
+            for rows in groups
+        )
         found = {
             row: scores[: len(windows[row])]
             for rows, output in zip(groups, outputs, strict=True)
@@ -122,14 +138,16 @@ class LightSpanNetwork:
         return [found[row] for row in range(len(windows))]
 
 
-def _padded(windows: list[list[int]], first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Word pieces, which of them are no padding, and which are the passage's, from token ``first``
-    on: each of shape (windows, tokens)."""
+def padded(
+    windows: Sequence[list[int]], firsts: Sequence[int], step: int = 1
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Word pieces, which of them are no padding, and which are the passage's, from the token that
+    ``firsts`` names on: each of shape (windows, tokens), tokens a multiple of ``step``."""
     # Few distinct shapes: OpenVINO prepares its kernels anew for each one it has not seen.
-    longest = -(-max(len(window) for window in windows) // _SHAPE_STEP) * _SHAPE_STEP
+    longest = -(-max(len(window) for window in windows) // step) * step
     ids = np.zeros((len(windows), longest), dtype=np.int64)
     mask, kinds = np.zeros_like(ids), np.zeros_like(ids)
-    for row, window in enumerate(windows):
+    for row, (window, first) in enumerate(zip(windows, firsts, strict=True)):
         ids[row, : len(window)] = window
         mask[row, : len(window)] = 1
         kinds[row, first : len(window)] = 1
@@ -163,11 +181,18 @@ def joined(parts: Sequence[SpanScores]) -> SpanScores:
     return SpanScores(tuple(offsets), scores[:, 0], scores[:, 1], none)
 
 
-def assemble(question: list[int], passage: list[int], tokenizer: Any) -> list[int]:
-    """``[CLS] question [SEP] passage [SEP]``; a passage too long for the window is cut off."""
-    room = MAX_TOKENS - len(question) - 3
+def opening(question: str, title: str, tokenizer: Any) -> list[int]:
+    """What stands before a passage: ``[CLS] question [SEP] title [SEP]``, without the last two
+    where there is no title; both cut to ``QUESTION_TOKENS`` and ``TITLE_TOKENS``."""
     cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
-    return [cls, *question, sep, *passage[:room], sep]
+    asked = tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION_TOKENS]
+    named = tokenizer.encode(title, add_special_tokens=False).ids[:TITLE_TOKENS]
+    return [cls, *asked, sep, *named, *([sep] if named else [])]
+
+
+def assemble(start: list[int], passage: list[int], tokenizer: Any) -> list[int]:
+    """``start passage [SEP]``; a passage too long for the window is cut off."""
+    return [*start, *passage[: MAX_TOKENS - len(start) - 1], tokenizer.token_to_id("[SEP]")]
 
 
 def build_network(folder: Path, *, attention: str = "sdpa") -> Any:
@@ -284,16 +309,14 @@ def _check_form(network: Any, light: LightNetwork, base_model: Path) -> None:
     import torch
 
     tokenizer = load_tokenizer(base_model / "tokenizer.json")
-    for question, text in _PROBES:
-        asked = tokenizer.encode(question, add_special_tokens=False).ids
-        window = assemble(asked, tokenizer.encode(text, add_special_tokens=False).ids, tokenizer)
-        ids = np.array([window])
-        mask, kinds = np.ones_like(ids), np.zeros_like(ids)
-        kinds[0, len(asked) + 2 :] = 1
+    for question, title, text in _PROBES:
+        start = opening(question, title, tokenizer)
+        window = assemble(start, tokenizer.encode(text, add_special_tokens=False).ids, tokenizer)
+        arrays = padded([window], [len(start)])
         with torch.no_grad():
-            full = network(*(torch.from_numpy(a) for a in (ids, mask, kinds)))[0].numpy()
-        short = light([(ids, mask, kinds)])[0][0]
-        inside = slice(len(asked) + 2, len(window) - 1)
+            full = network(*(torch.from_numpy(a) for a in arrays))[0].numpy()
+        short = light([arrays])[0][0]
+        inside = slice(len(start), len(window) - 1)
         same = best_span(*full[inside].T)[1:] == best_span(*short[inside].T)[1:]
         if not same or np.abs(full - short).max() > max(0.5, 0.05 * np.ptp(full)):
             raise ModelUnavailableError(

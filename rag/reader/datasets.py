@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+from rag.corpus.header import fallback_title
 from rag.datatypes import Article
 from rag.reader.windows import Group, Window
 
 SQUAD_FORM = ("squadshifts_new_wiki", "squadshifts_reddit", "squadshifts_amazon_reviews",
               "newsqa_438", "quoref_perturbed")  # fmt: skip
+_TITLED = ("squadshifts_new_wiki", "quoref_perturbed")
 HELD_BACK = Path(__file__).with_name("held_back.txt")
 _TREEBANK = {"``": "“", "''": "”", "-LRB-": "(", "-RRB-": ")"}
 
@@ -63,7 +66,9 @@ def squad_entries(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def read_squad_form(path: Path, name: str) -> Iterator[tuple[Article, list[Example]]]:
-    """Articles with their questions from a SQuAD 1.1 file; paragraphs joined by blank lines."""
+    """Articles with their questions from a SQuAD 1.1 file; paragraphs joined by blank lines. Those
+    of CNN, which the file names by their first characters, get the title that the product would
+    give them; reviews and comments have none."""
     for doc_id, entry in squad_entries(path, name):
         text, examples = "", []
         for paragraph in entry["paragraphs"]:
@@ -75,7 +80,11 @@ def read_squad_form(path: Path, name: str) -> Iterator[tuple[Article, list[Examp
                     for a in qa["answers"]
                 }
                 examples.append(Example(name, doc_id, qa["question"], tuple(sorted(spans))))
-        title = (entry.get("title") or "untitled").replace("_", " ")
+        title = ""
+        if name in _TITLED:
+            title = unquote(entry.get("title") or "").replace("_", " ")
+        elif name == "newsqa_438":
+            title = fallback_title(text)
         yield Article(doc_id, title, text), examples
 
 

@@ -12,7 +12,7 @@ import logging
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,9 @@ from rag.reader import datasets
 from rag.reader.datasets import SQUAD_FORM, Example, for_calibration, held_back, read_squad_form
 from rag.reader.near_miss import altered, without_answer
 from rag.reader.reported import reported_groups
+from rag.reader.standalone import standalone
 from rag.reader.windows import Group, Window
+from rag.retrieve.fuse import reciprocal_rank_fusion
 
 _log = logging.getLogger("rag.train")
 PASSAGE_SIZES = (96, 128, 128, 144)
@@ -45,6 +47,11 @@ class Mixture:
         qamr, subjqa: At most so many groups of these.
         altered: Of questions, how many are asked in an altered form too.
         reported: Whether unlabelled news is asked what people said.
+        titled: How many windows hold the title of their article.
+        ranked: Of a file, how many of the passages that the product would rank first, and that do
+            not answer, stand beside the one that does.
+        standalone: Of the questions on CNN articles that presume their article, how many are
+            made to stand alone.
     """
 
     shares: Mapping[str, float]
@@ -52,6 +59,9 @@ class Mixture:
     subjqa: int
     altered: float
     reported: bool
+    titled: float = 0.0
+    ranked: Mapping[str, int] = field(default_factory=dict)
+    standalone: float = 0.0
 
 
 FIRST = Mixture(
@@ -67,6 +77,24 @@ SECOND = Mixture(
     subjqa=8_000,
     altered=0.5,
     reported=True,
+)
+
+
+THIRD = Mixture(
+    shares={
+        "squadshifts_new_wiki": 2.0,
+        "squadshifts_reddit": 0.7,
+        "squadshifts_amazon_reviews": 0.3,
+        "newsqa_438": 4.0,
+        "quoref_perturbed": 2.0,
+    },
+    qamr=25_000,
+    subjqa=4_000,
+    altered=0.35,
+    reported=True,
+    titled=0.85,
+    ranked={"squadshifts_new_wiki": 3, "newsqa_438": 2},
+    standalone=0.5,
 )
 
 
@@ -88,7 +116,7 @@ def question_groups(
             if not held_back(article.doc_id) and not for_calibration(article.doc_id)
         ]
         source = _Source(articles[:2] if slice_only else articles, pieces, encoder, rng)
-        groups += source.groups(mixture.shares.get(name, 1.0), mixture.altered, rng)
+        groups += source.groups(name, mixture, rng)
         _log.info("%s: %d groups so far", name, len(groups))
     qamr = datasets.read_qamr(data, 60 if slice_only else mixture.qamr, rng)
     subjqa = datasets.read_subjqa(
@@ -106,7 +134,11 @@ def question_groups(
         groups += found[:60] if slice_only else found
         _log.info("%s: %d groups so far", name, len(groups))
     rng.shuffle(groups)
-    return groups
+    return [g if rng.random() < mixture.titled else _untitled(g) for g in groups]
+
+
+def _untitled(group: Group) -> Group:
+    return tuple(replace(window, title="") for window in group)
 
 
 def _beginning(article: Article, examples: list[Example]) -> tuple[Article, list[Example]]:
@@ -118,11 +150,13 @@ def _beginning(article: Article, examples: list[Example]) -> tuple[Article, list
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question, its article with its passages, and the answers in lower case."""
+    """A question, its article with its passages and the numbers of those, the answers in lower
+    case, and questions asked of the article near this one."""
 
     example: Example
     article: Article
     own: list[Passage]
+    numbers: range
     answers: frozenset[str]
     near: list[str]
 
@@ -142,36 +176,52 @@ class _Source:
             cut_passages(article, pieces, max_tokens=rng.choice(PASSAGE_SIZES))
             for article, _ in articles
         ]
-        self._texts = [p.span.text for own in self._passages for p in own]
-        self._postings = Postings.build(self._texts)
+        self._all = [p for own in self._passages for p in own]
+        texts = [p.span.text for p in self._all]
+        self._postings = Postings.build(texts)
         self._encoder = encoder
-        self._vectors = encoder.encode(self._texts)
+        self._vectors = encoder.encode(texts)
 
-    def groups(self, share: float, changed: float, rng: random.Random) -> Iterator[Group]:
-        """The groups of every question, each taken ``share`` times on average, and ``changed`` as
-        often altered."""
+    def groups(self, name: str, mixture: Mixture, rng: random.Random) -> Iterator[Group]:
+        """The groups of every question of the file, as often as the mixture says."""
+        first = 0
         for (article, examples), own in zip(self._articles, self._passages, strict=True):
+            numbers = range(first, first + len(own))
+            first = numbers.stop
             for number, example in enumerate(examples):
                 answers = frozenset(article.text[s:e].lower() for s, e in example.spans)
                 near = [e.question for e in examples[max(0, number - 30) : number + 30]]
-                asked = _Asked(example, article, own, answers, near)
-                for _ in range(int(share + rng.random())):
-                    yield from self._of(asked, changed, rng)
+                for _ in range(int(mixture.shares.get(name, 1.0) + rng.random())):
+                    whole = None
+                    if name == "newsqa_438" and rng.random() < mixture.standalone:
+                        whole = standalone(example.question, article.text, answers, rng)
+                    asked = _Asked(
+                        example if whole is None else replace(example, question=whole),
+                        article, own, numbers, answers, near,
+                    )  # fmt: skip
+                    # A question that presumes its article may be answered by any other's.
+                    among = numbers if name == "newsqa_438" else range(len(self._all))
+                    ranked = mixture.ranked.get(name, 0)
+                    yield from self._of(asked, ranked, among, mixture.altered, rng)
 
-    def _of(self, asked: _Asked, changed: float, rng: random.Random) -> Iterator[Group]:
+    def _of(
+        self, asked: _Asked, ranked: int, among: range, changed: float, rng: random.Random
+    ) -> Iterator[Group]:
         example, text = asked.example, asked.article.text
         holding = [p for p in asked.own if _inside(p, example.spans)]
         passage = rng.choice(holding) if holding else None
         windows = []
         if passage is not None:
-            windows.append(
-                Window(example.question, passage.span.text, _inside(passage, example.spans))
-            )
+            windows.append(_window(example.question, passage, _inside(passage, example.spans)))
+        if ranked:
+            best = self._best(asked, among)
+            for wrong in rng.sample(best, min(ranked, len(best))):
+                windows.append(_window(example.question, wrong))
         for kind, chance in _CHANCES:
-            if rng.random() < chance:
-                wrong = self._wrong(kind, asked, passage, rng)
-                if wrong is not None:
-                    windows.append(Window(example.question, wrong, ()))
+            if rng.random() < chance and (kind == "without" or not ranked):
+                other = self._wrong(kind, asked, passage, rng)
+                if other is not None:
+                    windows.append(other)
         if windows:
             yield tuple(windows)
         if passage is not None and rng.random() < changed:
@@ -184,29 +234,45 @@ class _Source:
             others = [other for other in asked.near if other != example.question]
             question = altered(example.question, evidence, around, others, rng)
             if question is not None:
-                yield (Window(question, passage.span.text, ()),)
+                yield (_window(question, passage),)
 
     def _wrong(
         self, kind: str, asked: _Asked, passage: Passage | None, rng: random.Random
-    ) -> str | None:
+    ) -> Window | None:
         """A passage that does not answer; None where there is none of this kind."""
+        question = asked.example.question
         if kind == "without":
             if passage is None:
                 return None
-            found = without_answer(asked.article, passage, asked.example.spans)
-            return None if found is None or _mentions(found, asked.answers) else found
-        if kind == "sibling":
-            texts = [p.span.text for p in asked.own]
-        else:
-            question = asked.example.question
+            left = without_answer(asked.article, passage, asked.example.spans)
+            if left is None or _mentions(left, asked.answers):
+                return None
+            return Window(question, left, (), title=passage.title)
+        passages = asked.own
+        if kind != "sibling":
             if kind == "lexical":
                 scores = self._postings.scores(question)
             else:
                 scores = self._vectors @ self._encoder.encode([question])[0]
-            top = np.argsort(-scores, kind="stable")[:_CANDIDATES]
-            texts = [self._texts[int(row)] for row in top]
-        wrong = [text for text in texts if not _mentions(text, asked.answers)]
-        return rng.choice(wrong) if wrong else None
+            passages = [self._all[int(i)] for i in np.argsort(-scores, kind="stable")[:_CANDIDATES]]
+        wrong = [p for p in passages if not _mentions(p.span.text, asked.answers)]
+        return _window(question, rng.choice(wrong)) if wrong else None
+
+    def _best(self, asked: _Asked, among: range) -> list[Passage]:
+        """The passages that do not answer among the first ``_CANDIDATES`` of those with the numbers
+        ``among``, ranked as the product ranks them: nearness and BM25, fused."""
+        own = slice(among.start, among.stop)
+        vector = self._encoder.encode([asked.example.question])[0]
+        rankings = []
+        for scores in (
+            self._vectors[own] @ vector,
+            self._postings.scores(asked.example.question)[own],
+        ):
+            order = np.argsort(-scores, kind="stable")[: 4 * _CANDIDATES]
+            rankings.append([among.start + int(i) for i in order])
+        first = [number for number, _ in reciprocal_rank_fusion(rankings)[:_CANDIDATES]]
+        passages = [self._all[number] for number in first]
+        return [p for p in passages if not _mentions(p.span.text, asked.answers)]
 
 
 def _quiz_groups(data: Path, pieces: WordPieces, rng: random.Random) -> Iterator[Group]:
@@ -214,19 +280,23 @@ def _quiz_groups(data: Path, pieces: WordPieces, rng: random.Random) -> Iterator
     question and holds the answer, and one that does not hold it."""
     for question, answer, articles in datasets.read_quiz(data):
         passages = [
-            p.span.text
+            p
             for article in articles
             for p in cut_passages(article, pieces, max_tokens=rng.choice(PASSAGE_SIZES))
         ]
-        scores = Postings.build(passages).scores(question)
+        scores = Postings.build(p.span.text for p in passages).scores(question)
         ranking = [passages[int(row)] for row in np.argsort(-scores, kind="stable")]
         words = re.compile(rf"\b{re.escape(answer)}\b", re.IGNORECASE)
-        right = next((text for text in ranking if words.search(text)), None)
-        wrong = next((text for text in ranking if not words.search(text)), None)
+        right = next((p for p in ranking if words.search(p.span.text)), None)
+        wrong = next((p for p in ranking if not words.search(p.span.text)), None)
         if right is not None:
-            spans = tuple(m.span() for m in words.finditer(right))
-            others = () if wrong is None else (Window(question, wrong, ()),)
-            yield (Window(question, right, spans), *others)
+            spans = tuple(m.span() for m in words.finditer(right.span.text))
+            others = () if wrong is None else (_window(question, wrong),)
+            yield (_window(question, right, spans), *others)
+
+
+def _window(question: str, passage: Passage, answers: tuple[tuple[int, int], ...] = ()) -> Window:
+    return Window(question, passage.span.text, answers, title=passage.title)
 
 
 def _inside(passage: Passage, spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -126,7 +126,9 @@ def _groups(
         for r in reports
         if r.passage == report.passage and surname in r.who and head in r.said.lower()
     ]
-    windows = [Window(question, passage.span.text, tuple((s - base, e - base) for s, e in spans))]
+    title = article.title
+    answers = tuple((s - base, e - base) for s, e in spans)
+    windows = [Window(question, passage.span.text, answers, title=title)]
     others = {
         "elsewhere": [
             passages[r.passage].span.text
@@ -144,7 +146,7 @@ def _groups(
     others["without"] = [left] if left is not None and head not in left.lower() else []
     for kind, chance in _CHANCES:
         if others[kind] and rng.random() < chance:
-            windows.append(Window(question, rng.choice(others[kind]), ()))
+            windows.append(Window(question, rng.choice(others[kind]), (), title=title))
     yield tuple(windows)
     if rng.random() < _ALTERED:
         text = passage.span.text
@@ -158,7 +160,7 @@ def _groups(
         changed = [form.format(who, thing) for who in sorted(speakers)]
         changed += [form.format(surname, other) for other in sorted(subjects)]
         if changed:
-            yield (Window(rng.choice(changed), text, ()),)
+            yield (Window(rng.choice(changed), text, (), title=title),)
 
 
 def _things(said: str) -> list[str]:

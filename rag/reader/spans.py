@@ -71,7 +71,9 @@ class SpanReader:
         """Features of every sentence of the hits, and the best span in each. Where a passage's
         best span crosses the end of a sentence, the two stand together."""
         parsed = parse(question)
-        scores = self._network.score(question, [hit.passage.span.text for hit in hits])
+        passages = [hit.passage for hit in hits]
+        texts, titles = [p.span.text for p in passages], [p.title for p in passages]
+        scores = self._network.score(question, texts, titles)
         sentences: list[tuple[Hit, int, int]] = []
         found: list[_Found] = []
         for hit, of_hit in zip(hits, scores, strict=True):

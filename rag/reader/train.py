@@ -7,12 +7,12 @@ and an end score, and the first position stands for "no answer here" (as in BERT
 Devlin et al. 2019). The word embeddings are frozen: they are read from the packaged model again,
 so the weights shipped are the six layers alone.
 
-Three stages: ``recurring`` learns to find what recurs, on unlabelled news
+Four stages: ``recurring`` learns to find what recurs, on unlabelled news
 (``rag.reader.recurring``), ``questions`` then learns from questions with answers
-(``rag.reader.groups``), and ``again`` goes on with more of them and with what people said in the
-news (``rag.reader.reported``). Where a question
-is seen with several passages, the scores of all their words are also normalised together, so that
-they compare across passages (Clark & Gardner, ACL 2018, https://aclanthology.org/P18-1078/).
+(``rag.reader.groups``), ``again`` goes on with more of them and with what people said in the news
+(``rag.reader.reported``), and ``titled`` reads each passage with the title of its article, among
+those that the product would rank first. Where a question is seen with several passages, the scores
+of all their words are also normalised together, so that they compare across passages (Clark & Gardner, ACL 2018, https://aclanthology.org/P18-1078/).
 Articles held back are never trained on. Seeds are fixed; a run goes on from its last checkpoint
 in FOLDER.
 """
@@ -40,7 +40,7 @@ from rag.models.embed import Encoder, LightEncoder, find_model, prepare_light
 from rag.models.light import file_sha256, form_sha256, has_form
 from rag.models.span_network import build_network
 from rag.reader.datasets import read_news
-from rag.reader.groups import FIRST, SECOND, Mixture, question_groups
+from rag.reader.groups import FIRST, SECOND, THIRD, Mixture, question_groups
 from rag.reader.recurring import recurring_windows
 from rag.reader.windows import Encoded, Group, batches, collate, encode_groups
 from rag.settings import PACKAGED_MODEL
@@ -92,6 +92,7 @@ STAGES = (
     Stage("recurring", _recurring, epochs=1, peak_rate=3e-4, dropout=0.0),
     Stage("questions", partial(_questions, FIRST), epochs=2, peak_rate=2e-4, dropout=0.1),
     Stage("again", partial(_questions, SECOND), epochs=1, peak_rate=1.5e-4, dropout=0.1),
+    Stage("titled", partial(_questions, THIRD), epochs=2, peak_rate=1.5e-4, dropout=0.1),
 )
 
 
@@ -135,12 +136,12 @@ def _grouped_logsumexp(values: Any, number: Any, count: int) -> Any:
     return sums.log() + highest
 
 
-def train(data: Path, work: Path, *, slice_only: bool = False) -> Path:
+def train(data: Path, work: Path, *, slice_only: bool = False, start: Path | None = None) -> Path:
     """Train from raw files; returns the path of the weights (16-bit safetensors, without the
     frozen embeddings), whose hash is written beside them. Resumes from the checkpoints in
-    ``work``."""
+    ``work``. With ``start``, weights written earlier, only the last stage is run, from those."""
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import load_file, save_file
     from tokenizers import Tokenizer
 
     work.mkdir(parents=True, exist_ok=True)
@@ -154,7 +155,9 @@ def train(data: Path, work: Path, *, slice_only: bool = False) -> Path:
     encoder = LightEncoder(light, model.tokenizer)
     inputs = Inputs(data / "train", WordPieces(model.tokenizer), encoder, slice_only)
     network = build_network(model.folder, attention="eager")
-    for stage in STAGES:
+    if start is not None:
+        network.load_state_dict({n: t.float() for n, t in load_file(start).items()}, strict=False)
+    for stage in STAGES if start is None else STAGES[-1:]:
         rng = random.Random(f"{SEED} {stage.name}")
         groups = stage.groups(inputs, rng)
         encoded = encode_groups(groups, tokenizer)
@@ -309,9 +312,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds train/")
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and weights")
     parser.add_argument("--slice", action="store_true", help="a few articles only, for testing")
+    parser.add_argument("--start", type=Path, help="run the last stage alone, from these weights")
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    path = train(options.data, options.work, slice_only=options.slice)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    _log.setLevel(logging.INFO)
+    path = train(options.data, options.work, slice_only=options.slice, start=options.start)
     _log.info("weights written to %s", path)
 
 

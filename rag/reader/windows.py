@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.models.span_network import MAX_TOKENS, QUESTION_TOKENS, assemble
+from rag.models.span_network import MAX_TOKENS, assemble, opening, padded
 
 BATCH = 32
 """Windows in a batch, about: a group is never parted."""
@@ -21,12 +21,13 @@ _POOL = 50 * BATCH
 class Window:
     """A question and a passage. ``answers`` are spans within the passage's text that answer, any
     of which is right; empty: it holds no answer. ``somewhere``: the answer is some part of them,
-    nobody said which."""
+    nobody said which. ``title``: of the article; "" for none."""
 
     question: str
     text: str
     answers: tuple[tuple[int, int], ...]
     somewhere: bool = False
+    title: str = ""
 
 
 Group = tuple[Window, ...]
@@ -35,24 +36,24 @@ Group = tuple[Window, ...]
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A window as token ids; ``starts`` and ``ends`` are positions of right answers in ``ids``,
-    the first position, 0, standing for "no answer here"."""
+    """A window as token ids; ``first`` is where the passage begins in ``ids``, ``starts`` and
+    ``ends`` are positions of right answers, position 0 standing for "no answer here"."""
 
     ids: list[int]
-    question_tokens: int
+    first: int
     starts: tuple[int, ...]
     ends: tuple[int, ...]
 
 
 def encode(window: Window, tokenizer: Any) -> Encoded | None:
     """The window as token ids; None if it has answers and all were cut off."""
-    question = tokenizer.encode(window.question, add_special_tokens=False).ids[:QUESTION_TOKENS]
+    before = opening(window.question, window.title, tokenizer)
     context = tokenizer.encode(window.text, add_special_tokens=False)
-    ids = assemble(question, context.ids, tokenizer)
+    ids = assemble(before, context.ids, tokenizer)
     if not window.answers:
-        return Encoded(ids, len(question), (0,), (0,))
-    room = MAX_TOKENS - len(question) - 3
-    shift = len(question) + 2
+        return Encoded(ids, len(before), (0,), (0,))
+    room = MAX_TOKENS - len(before) - 1
+    shift = len(before)
     starts, ends = [], []
     for start, end in window.answers:
         inside = [i for i, (s, e) in enumerate(context.offsets[:room]) if s < end and e > start]
@@ -62,7 +63,7 @@ def encode(window: Window, tokenizer: Any) -> Encoded | None:
             ends += places if window.somewhere else places[-1:]
     if not starts:
         return None
-    return Encoded(ids, len(question), tuple(starts), tuple(ends))
+    return Encoded(ids, len(before), tuple(starts), tuple(ends))
 
 
 def encode_groups(groups: Sequence[Group], tokenizer: Any) -> list[list[Encoded]]:
@@ -101,21 +102,19 @@ def collate(batch: Sequence[list[Encoded]]) -> dict[str, np.ndarray]:
         ``group``: shape (windows,), the number of each window's group.
     """
     windows = [(number, window) for number, group in enumerate(batch) for window in group]
-    longest = max(len(window.ids) for _, window in windows)
-    shape = len(windows), longest
-    arrays = {
-        name: np.zeros(shape, dtype=np.int64)
-        for name in ("input_ids", "attention_mask", "token_type_ids")
-    }
-    gold, allowed = np.zeros((*shape, 2), dtype=bool), np.zeros(shape, dtype=bool)
+    ids, mask, kinds = padded([w.ids for _, w in windows], [w.first for _, w in windows])
+    gold, allowed = np.zeros((*ids.shape, 2), dtype=bool), np.zeros(ids.shape, dtype=bool)
     for row, (_, window) in enumerate(windows):
-        size, passage = len(window.ids), window.question_tokens + 2
-        arrays["input_ids"][row, :size] = window.ids
-        arrays["attention_mask"][row, :size] = 1
-        arrays["token_type_ids"][row, passage:size] = 1
-        allowed[row, passage : size - 1] = True
+        allowed[row, window.first : len(window.ids) - 1] = True
         allowed[row, 0] = True
         gold[row, list(window.starts), 0] = True
         gold[row, list(window.ends), 1] = True
     group = np.array([number for number, _ in windows], dtype=np.int64)
-    return {**arrays, "gold": gold, "allowed": allowed, "group": group}
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "token_type_ids": kinds,
+        "gold": gold,
+        "allowed": allowed,
+        "group": group,
+    }

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from rag.reader.datasets import held_back, squad_entries
 
@@ -109,7 +110,7 @@ def squad_form(
     documents, questions = [], []
     for doc_id, entry in entries:
         article = "/".join(doc_id.split("/", 2)[:2])
-        title = entry["title"].replace("_", " ") if titles else None
+        title = unquote(entry["title"]).replace("_", " ") if titles else None
         for number, paragraph in enumerate(entry["paragraphs"]):
             document = f"{article}#{number}" if paragraphs else article
             if paragraphs:

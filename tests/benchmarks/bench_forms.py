@@ -26,7 +26,14 @@ from tokenizers import Tokenizer
 from rag.corpus.chunk import WordPieces, cut_passages
 from rag.models.embed import model_folder
 from rag.models.light import convert, form_files
-from rag.models.span_network import NETWORK, assemble, best_span, build_network
+from rag.models.span_network import (
+    NETWORK,
+    assemble,
+    best_span,
+    build_network,
+    opening,
+    padded,
+)
 from rag.reader.datasets import held_back, read_squad_form
 from rag.settings import PACKAGED_MODEL
 
@@ -55,19 +62,13 @@ def inputs(data: Path, base: Path) -> list[tuple[Arrays, int, list[int]]]:
             gold = example.spans[0][0]
             at = min(range(len(passages)), key=lambda i: abs(passages[i].span.start - gold))
             at = min(at, len(passages) - PASSAGES)
-            asked = encode(example.question)
+            start = opening(example.question, article.title, tokenizer)
             windows = [
-                assemble(asked, encode(p.span.text), tokenizer)
+                assemble(start, encode(p.span.text), tokenizer)
                 for p in passages[at : at + PASSAGES]
             ]
-            longest = -(-max(map(len, windows)) // STEP) * STEP
-            ids = np.zeros((PASSAGES, longest), dtype=np.int64)
-            mask, kinds = np.zeros_like(ids), np.zeros_like(ids)
-            for row, window in enumerate(windows):
-                ids[row, : len(window)] = window
-                mask[row, : len(window)] = 1
-                kinds[row, len(asked) + 2 : len(window)] = 1
-            found.append(((ids, mask, kinds), len(asked) + 2, [len(w) for w in windows]))
+            arrays = padded(windows, [len(start)] * PASSAGES, STEP)
+            found.append((arrays, len(start), [len(w) for w in windows]))
     return found[:BATCHES]
 
 
