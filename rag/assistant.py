@@ -343,8 +343,7 @@ class Assistant:
                 speakers=speakers,
             )
             notes = [*filter_notes(state, filter), *found.notes]
-            total, undated = index.store.article_counts()
-            if total == undated and not filter.by_date:
+            if index.articles == index.undated and not filter.by_date:
                 notes.insert(0, "No article of the corpus has a date, so there is no time axis.")
             return dataclasses.replace(found, notes=tuple(notes))
 

@@ -191,7 +191,7 @@ def _when(state: Resources, understood: Understood, filter: Filter, notes: list[
 def _time_notes(state: Resources, when: When, filter: Filter, *, answers: bool) -> list[str]:
     """What became of the time that the question names."""
     first, last = state.index.days()
-    undated = state.index.store.article_counts()[1]
+    undated = state.index.undated
     if first is None or last is None:
         return [f"No article has a date, so “{when.words}” narrowed nothing."]
     span = _span(when)
@@ -213,7 +213,7 @@ def filter_notes(state: Resources, filter: Filter) -> list[str]:
     """What a filter left out, and what in it matches nothing there is."""
     notes = []
     if filter.by_date:
-        total, undated = state.index.store.article_counts()
+        total, undated = state.index.articles, state.index.undated
         if total == undated:
             notes.append("No article has a date, so a filter by date leaves none: ask without it.")
         elif undated:

@@ -69,6 +69,11 @@ class Index(Protocol):
         """How many articles there are."""
         ...
 
+    @property
+    def undated(self) -> int:
+        """How many of them have no date."""
+        ...
+
     def days(self) -> tuple[date, date] | tuple[None, None]:
         """The first and the last day of publication; None, None if no article has one."""
         ...

@@ -154,6 +154,11 @@ class OpenIndex:
         """How many articles there are."""
         return self.manifest.articles
 
+    @functools.cached_property
+    def undated(self) -> int:
+        """How many of them have no date; counted once, for the index as it was opened."""
+        return self.store.article_counts()[1]
+
     def days(self) -> tuple[date, date] | tuple[None, None]:
         """The first and the last day of publication; None, None if no article has one."""
         return self.rows.days()

@@ -200,7 +200,16 @@ class RemoteIndex:
     @functools.cached_property
     def articles(self) -> int:
         """How many articles there are."""
-        return self.store.article_counts()[0]
+        return self._counts[0]
+
+    @property
+    def undated(self) -> int:
+        """How many of them have no date."""
+        return self._counts[1]
+
+    @functools.cached_property
+    def _counts(self) -> tuple[int, int]:
+        return self.store.article_counts()
 
     def days(self) -> tuple[date, date] | tuple[None, None]:
         """The first and the last day of publication; None, None if no article has one."""
