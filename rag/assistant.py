@@ -40,6 +40,7 @@ from rag.index.networks import Networks
 from rag.index.store import Listed
 from rag.llm.model import open_chat_model
 from rag.news.timeline import PASSAGES, timeline
+from rag.reader import Reader
 from rag.resources import Resources, Use
 from rag.settings import Settings, index_place, load_settings
 
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
 
 _log = logging.getLogger("rag")
+_LARGER_RATES = (0.2, 0.35)
+"""Error rates that the page offers, above the default."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
@@ -232,6 +235,7 @@ class Assistant:
                 reason = "filtered_out"
             if reason == "not_in_corpus":
                 notes += _unheard_note(unheard(understood.asked, index.words))
+                notes += _withheld_note(draft.confidence, error_rate, state.reader)
             yield _abstain(question, reason, started, understood, hits, notes, draft.confidence)
             return
         cited = [*draft.citations, *(c for one in draft.alternatives for c in one.citations)]
@@ -481,6 +485,15 @@ def _unheard_note(missing: Sequence[str]) -> list[str]:
         return []
     listed = ", ".join(f"“{word}”" for word in missing[:5])
     return [f"No passage has the word{'s' if len(missing) > 1 else ''} {listed}."]
+
+
+def _withheld_note(confidence: float, error_rate: float, reader: Reader) -> list[str]:
+    """Says which of the page's error rates would show the answer that was withheld."""
+    for rate in _LARGER_RATES:
+        if error_rate < rate and confidence >= reader.threshold(rate):
+            return [f"An answer that is only {confidence:.0%} sure was withheld; tolerating about "
+                    f"{rate:.0%} wrong answers (an error rate of {rate}) shows it."]  # fmt: skip
+    return []
 
 
 _default: dict[Path | str, Assistant] = {}

@@ -76,6 +76,30 @@ def test_every_question_of_the_set_is_answered_in_exact_quotes_or_declined(remem
     assert same >= 0.95 * len(QUESTIONS)
 
 
+def test_a_withheld_answer_says_at_which_error_rate_it_is_given(assistant):
+    told = 0
+    for row in QUESTIONS[::5]:
+        history = [tuple(turn) for turn in row.get("history", [])]
+        strict, fair, lax = (
+            assistant.answer(row["question"], history, error_rate=r) for r in (0.05, 0.2, 0.35)
+        )
+        notes = [note for note in strict.notes if "was withheld" in note]
+        if strict.reason != "not_in_corpus":
+            assert not notes
+        elif not fair.abstained:
+            [note] = notes
+            assert f"{strict.confidence:.0%} sure" in note
+            assert "error rate of 0.2)" in note
+        elif not lax.abstained:
+            [note] = notes
+            assert "error rate of 0.35)" in note
+            assert [n for n in fair.notes if "was withheld" in n] == notes
+        else:
+            assert not notes
+        told += bool(notes)
+    assert told >= 5
+
+
 def test_the_recorded_results_are_as_good_as_the_readme_says():
     assert set(RECORDED) == {row["id"] for row in QUESTIONS}
     gold = {row["id"]: row for row in QUESTIONS}
