@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("rag")
 _LARGER_RATES = (0.2, 0.35)
-"""Error rates that the page offers, above the default."""
+"""Error rates that the page offers, but for the strictest and for "always"."""
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
