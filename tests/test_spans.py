@@ -264,7 +264,8 @@ def test_a_span_across_two_sentences_brings_both():
     class Fixed:
         name, sha256 = "spans", ""
 
-        def score(self, question, texts):
+        def score(self, question, texts, titles):
+            assert titles == ["A title"]
             [text] = texts
             offsets = tuple(m.span() for m in re.finditer(r"\w+|[^\w\s]", text))
             starts, ends = np.full(len(offsets), -5.0), np.full(len(offsets), -5.0)

@@ -206,14 +206,15 @@ def machine() -> str:
     with open("/proc/cpuinfo") as stream:
         text = stream.read()
     flags = next(line for line in text.split("\n") if line.startswith("flags"))
-    amx = "with AMX bfloat16" if "amx_bf16" in flags else "without AMX"
-    return f"{os.cpu_count()} cores {amx}, {platform.system()}, Python {platform.python_version()}"
+    known = {"amx_bf16": "with AMX bfloat16", "avx512_bf16": "with AVX-512 bfloat16, no AMX"}
+    kind = next((words for flag, words in known.items() if flag in flags), "without bfloat16")
+    return f"{os.cpu_count()} cores {kind}, {platform.system()}, Python {platform.python_version()}"
 
 
 def record(value: object, *place: str) -> None:
     """Put a result in its place in ``results.json``, as the file is now, and into the README."""
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    results["machine"] = machine()
+    results.setdefault("machine", {})[place[0]] = machine()
     part = results
     for name in place[:-1]:
         part = part.setdefault(name, {})

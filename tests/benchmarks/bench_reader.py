@@ -31,8 +31,10 @@ from rag.evaluation.intervals import interval
 from rag.index.filter import Filter
 from rag.index.opened import OpenIndex
 from rag.models.embed import model_folder
+from rag.models.span_network import TITLE_TOKENS
 from rag.reader import Reader, Reading, open_reader
 from rag.reader.datasets import held_back, read_squad_form
+from rag.reader.spans import headline
 from rag.retrieve.search import search
 from rag.settings import PACKAGED_MODEL, Settings, load_settings
 
@@ -251,7 +253,7 @@ def reading_time(
     index: OpenIndex, reader: Reader, collection: bench_collections.Collection
 ) -> dict[str, object]:
     """Milliseconds to read the five and the ten best passages of questions not asked before, the
-    word pieces that are read (each passage padded to a multiple of 16), and the operations that
+    word pieces that are read (each passage with its title, padded to a multiple of 16), and the operations that
     takes."""
     pieces = WordPieces(model_folder(PACKAGED_MODEL) / "tokenizer.json")
     results: dict[str, object] = {}
@@ -271,7 +273,12 @@ def reading_time(
             times.append(time.perf_counter() - started)
             asked_pieces = len(pieces.spans([text])[0]) + 3
             passages = pieces.spans([hit.passage.span.text for hit in hits])
-            lengths = [-(-(len(p) + asked_pieces) // 16) * 16 for p in passages]
+            named = pieces.spans([headline(hit.passage.title) for hit in hits])
+            titles = [min(len(n), TITLE_TOKENS) + bool(n) for n in named]
+            lengths = [
+                -(-(len(p) + t + asked_pieces) // 16) * 16
+                for p, t in zip(passages, titles, strict=True)
+            ]
             rows.append(sum(lengths))
             # Six layers of 12 × 384² weights, two operations each; attention, both its products.
             operations.append(sum(n * 6 * (2 * 12 * 384**2 + 4 * 384 * n) for n in lengths))

@@ -144,7 +144,18 @@ def table() -> str:
         )
     lines = [" | ".join(row).join(("| ", " |")) for row in rows]
     lines.insert(1, "|---|---|---|")
-    return f"Machine: {results['machine']}.\n\n" + "\n".join(lines)
+    return f"{_machines(results['machine'])}\n\n" + "\n".join(lines)
+
+
+def _machines(of_parts: dict[str, str]) -> str:
+    """On which machine most parts were measured, and which parts on another."""
+    parts: dict[str, list[str]] = {}
+    for part, machine in of_parts.items():
+        parts.setdefault(machine, []).append(part)
+    first, *others = sorted(parts, key=lambda machine: -len(parts[machine]))
+    return f"Machine: {first}." + "".join(
+        f" The part {', '.join(parts[machine])}: {machine}." for machine in others
+    )
 
 
 READER_ROWS = (
@@ -216,9 +227,11 @@ READER_ROWS = (
 
 def reader_table() -> str:
     """The Markdown table of both readers, with what was aimed at."""
-    results = json.loads((HERE / "results.json").read_text()).get("reader")
+    whole = json.loads((HERE / "results.json").read_text())
+    results = whole.get("reader")
     if not results:
         return "Not measured yet."
+    machine = whole["machine"]["reader"].split(", Linux")[0]
     lines = [
         "| measure, in percent | n | sentences | spans | aim | on what |",
         "|---|---|---|---|---|---|",
@@ -236,7 +249,7 @@ def reader_table() -> str:
             f"{found['median_ms']} | {aim} | encyclopedia paragraphs held back; "
             f"{found['word_pieces']:,} word pieces, {found['gflop']} GFLOP, "
             f"{100 * found['share_of_peak']:.0f} % of the {results['reading']['peak_gflop_per_s']} "
-            "GFLOP/s of a bfloat16 matrix product here |"
+            f"GFLOP/s of a bfloat16 matrix product here ({machine}) |"
         )
     return "\n".join(lines)
 
