@@ -12,9 +12,9 @@ Four stages: ``recurring`` learns to find what recurs, on unlabelled news
 (``rag.reader.groups``), ``again`` goes on with more of them and with what people said in the news
 (``rag.reader.reported``), and ``titled`` reads each passage with the title of its article, among
 those that the product would rank first. Where a question is seen with several passages, the scores
-of all their words are also normalised together, so that they compare across passages (Clark & Gardner, ACL 2018, https://aclanthology.org/P18-1078/). What
-is written is the mean of the weights before and after the last stage (Wortsman et al., CVPR 2022,
-https://arxiv.org/abs/2109.01903).
+of all their words are also normalised together, so that they compare across passages (Clark &
+Gardner, ACL 2018, https://aclanthology.org/P18-1078/). What is written is the mean of the weights
+before and after the last stage (Wortsman et al., CVPR 2022, https://arxiv.org/abs/2109.01903).
 Articles held back are never trained on. Seeds are fixed; a run goes on from its last checkpoint
 in FOLDER.
 """
@@ -171,7 +171,8 @@ def train(data: Path, work: Path, *, slice_only: bool = False, start: Path | Non
         )  # fmt: skip
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         _run(network, stage, steps, work / f"{stage.name}.pt")
-    # Half way between the last two stages: on the calibration articles better than either.
+    # Half way between the last two stages: on the calibration articles better than either for the
+    # encyclopedia; for CNN the network alone is not (see the model card).
     shipped = {
         name: ((before[name] + tensor) / 2).to(torch.float16).contiguous()
         for name, tensor in network.state_dict().items()
