@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from rag.corpus.chunk import WordPieces
-from rag.datatypes import Article
+from rag.datatypes import Article, RagError
 from rag.models.embed import LightEncoder, find_model, model_folder, prepare_light
 from rag.models.light import file_sha256
-from rag.models.span_network import TITLE_TOKENS
+from rag.models.span_network import NETWORK, TITLE_TOKENS, build_network
 from rag.reader import train as recipe
 from rag.reader.datasets import (
     SQUAD_FORM,
@@ -467,3 +467,19 @@ def test_a_slice_is_trained_and_goes_on_where_it_was_stopped(data, tmp_path, mon
     assert set(one) == set(other)
     assert not any(name.startswith("body.embeddings") for name in one)
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_only_weights_of_this_network_are_gone_on_from(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    network = build_network(BASE)
+    recipe._load(network, NETWORK)
+    trained = load_file(NETWORK)
+    state = network.state_dict()
+    assert all(torch.equal(state[name], tensor.float()) for name, tensor in trained.items())
+    with pytest.raises(RagError, match=r"is missing; name the reader\.safetensors"):
+        recipe._load(network, tmp_path / "nowhere.safetensors")
+    for other in ({"head.weight": trained["head.weight"]}, {**trained, "more": torch.zeros(1)}):
+        save_file(other, tmp_path / "other.safetensors")
+        with pytest.raises(RagError, match="another network's weights"):
+            recipe._load(network, tmp_path / "other.safetensors")

@@ -143,7 +143,7 @@ def train(data: Path, work: Path, *, slice_only: bool = False, start: Path | Non
     frozen embeddings), whose hash is written beside them. Resumes from the checkpoints in
     ``work``. With ``start``, weights written earlier, only the last stage is run, from those."""
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
     from tokenizers import Tokenizer
 
     work.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,7 @@ def train(data: Path, work: Path, *, slice_only: bool = False, start: Path | Non
     inputs = Inputs(data / "train", WordPieces(model.tokenizer), encoder, slice_only)
     network = build_network(model.folder, attention="eager")
     if start is not None:
-        network.load_state_dict({n: t.float() for n, t in load_file(start).items()}, strict=False)
+        _load(network, start)
     for stage in STAGES if start is None else STAGES[-1:]:
         rng = random.Random(f"{SEED} {stage.name}")
         groups = stage.groups(inputs, rng)
@@ -182,6 +182,25 @@ def train(data: Path, work: Path, *, slice_only: bool = False, start: Path | Non
     save_file(shipped, path)
     path.with_suffix(".sha256").write_text(f"{file_sha256(path)}  {path.name}\n")
     return path
+
+
+def _load(network: Any, path: Path) -> None:
+    """Give the network weights as ``train`` writes them.
+
+    Raises:
+        RagError: They are missing, or another network's.
+    """
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise RagError(f"{path} is missing; name the reader.safetensors of an earlier training.")
+    weights = {name: tensor.float() for name, tensor in load_file(path).items()}
+    missing, unexpected = network.load_state_dict(weights, strict=False)
+    if unexpected or any(not name.startswith("body.embeddings") for name in missing):
+        raise RagError(
+            f"{path} holds another network's weights; name the reader.safetensors of an earlier "
+            "training."
+        )
 
 
 def _run(network: Any, stage: Stage, steps: list[list[list[Encoded]]], checkpoint: Path) -> None:
